@@ -1,0 +1,130 @@
+// Looking without writing: check --connect, plan, preview.
+#include <etl/json.h>
+#include <fmt/format.h>
+
+#include "engine.h"
+
+namespace etl::host {
+
+std::vector<Problem> Engine::Check() {
+  mode_ = Mode::kLook;
+  std::vector<Problem> problems;
+  const auto attempt = [&](const std::function<void()>& f) {
+    try {
+      f();
+      return true;
+    } catch (const Error& e) {
+      problems.push_back({{}, run.redactor.Clean(e.what()), {}, false});
+    } catch (const Stopped&) {
+      problems.push_back({{}, "interrupted", {}, false});
+    }
+    return false;
+  };
+  const auto check = [&](const Stage& stage) { attempt([&] { stage.head->Check(); }); };
+  if (!attempt([&] { MakeSource(); })) return problems;
+  check(source);
+  const bool chained = attempt([&] { MakeTransforms(); });
+  for (const auto& t : transforms) check(*t);
+  if (chained && attempt([&] { MakeSinks(); })) {
+    for (const auto& s : sinks) check(*s);
+    return problems;
+  }
+  // The chain is broken before the sinks: they can still be reached.
+  sinks.clear();
+  for (const StageConfig& c : config_.sinks) {
+    attempt([&] {
+      StageCounters counters;
+      HostSide side(run, c, counters, run.abort);
+      Head(side, c).Check();
+    });
+  }
+  return problems;
+}
+
+PlanReport Engine::Plan(std::size_t most) {
+  mode_ = Mode::kLook;
+  MakeSource();
+  MakeTransforms();
+  PlanReport report;
+  report.schema = SchemaText(*source.out);
+  for (const auto& t : transforms) report.schemas.push_back(SchemaText(*t->out));
+  const State state = PeekState(StateFolder(config_, options_.state_dir));
+  const bool resumes = state.generation > 0 && !state.complete;
+  report.standing = state.generation == 0 ? "nothing has run yet"
+                    : resumes ? fmt::format("pass {} was interrupted and will go on", state.generation)
+                              : fmt::format("pass {} is complete; the next run is a new one", state.generation);
+  Splits planned(*source.head, 1);
+  planned.Start(state, !resumes, nullptr);
+  bool known = true;
+  report.rows = 0;
+  const auto add = [&](const SplitState& s) {
+    PlannedSplit p{s.id, s.rows, s.bytes, s.done ? "done" : s.seq ? fmt::format("resumes after {} rows", s.rows_read) : "to do"};
+    if (s.done) report.rows += s.rows_read;
+    else if (s.rows >= 0) report.rows += s.rows;
+    else known = false;
+    report.splits.push_back(std::move(p));
+  };
+  if (resumes) {
+    for (const auto& [id, s] : state.splits) {
+      if (s.done) add(s);
+    }
+  }
+  bool is_new = false;
+  for (SplitTracker* t = planned.Next(is_new); t; t = planned.Next(is_new)) {
+    if (report.splits.size() >= most) {
+      report.truncated = true;
+      break;
+    }
+    add(t->Saved());
+  }
+  if (!known || report.truncated) report.rows = -1;
+  return report;
+}
+
+void Engine::Preview(std::int64_t n, const std::function<void(const std::string&)>& emit) {
+  mode_ = Mode::kLook;
+  MakeSource();
+  MakeTransforms();
+  const ArrowSchema& schema = transforms.empty() ? *source.out : *transforms.back()->out;
+  JsonOptions options;
+  options.non_finite = JsonNonFinite::kText;
+  options.bad_text = JsonBadText::kReplace;
+  JsonWriter writer(schema, options);
+  std::vector<std::unique_ptr<TransformSide>> sides;
+  std::vector<std::unique_ptr<Worker>> workers = OpenTransforms(0, transforms.size(), sides);
+  std::int64_t left = n;
+  const std::function<void(Flow, std::size_t)> through = [&](Flow flow, std::size_t at) {
+    if (left <= 0) return;
+    if (at < sides.size()) {
+      for (Flow& f : sides[at]->Apply(*workers[at], std::move(flow))) through(std::move(f), at + 1);
+      return;
+    }
+    for (std::int64_t i = 0; i < flow.rows() && left > 0; ++i, --left) {
+      std::string line;
+      writer.Row(flow.array->array(), i, line);
+      emit(line);
+    }
+  };
+  Splits planned(*source.head, 1 << 20);
+  planned.Start({}, true, nullptr);
+  SourceSide side(*this);
+  Worker worker(*source.head, side);
+  const etl_source& table = *config_.source.component->table.source;
+  bool is_new = false;
+  for (SplitTracker* t = planned.Next(is_new); t && left > 0; t = planned.Next(is_new)) {
+    const SplitState from = t->Saved();
+    const etl_split s{sizeof s, 0, {from.id.data(), from.id.size()}, {from.state.data(), from.state.size()}, -1, -1};
+    Call(side, "open", [&](etl_error* e) { return table.open(worker.self(), &s, {nullptr, 0}, e); });
+    while (left > 0) {
+      ArrowArray array{};
+      etl_str position{nullptr, 0};
+      if (Call(side, "next", [&](etl_error* e) { return table.next(worker.self(), &array, &position, e); }) == ETL_END) break;
+      through(t->Begin(Adopt(source, &array), ""), 0);
+    }
+  }
+  for (std::size_t i = 0; i < sides.size() && left > 0; ++i) {
+    for (Flow& f : sides[i]->Flush(*workers[i])) through(std::move(f), i + 1);
+  }
+}
+
+}  // namespace etl::host

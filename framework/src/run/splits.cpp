@@ -1,0 +1,165 @@
+#include "splits.h"
+
+#include <fmt/format.h>
+
+namespace etl::host {
+namespace {
+
+std::string Text(etl_str s) { return s.len ? std::string(s.ptr, static_cast<std::size_t>(s.len)) : std::string(); }
+etl_str Str(const std::string& s) { return {s.data(), s.size()}; }
+
+}  // namespace
+
+void Splits::Start(const State& state, bool fresh, const std::map<std::string, SplitState>* marks) {
+  const std::lock_guard planning(plan_mutex_);
+  const std::lock_guard lock(mutex_);
+  if (marks) {
+    by_marks_ = true;
+    marks_ = *marks;
+  }
+  plan_state_ = state.plan_state;
+  planned_all_ = !fresh && state.planned_all;
+  if (!fresh) {
+    for (const auto& [id, saved] : state.splits) Add(saved);
+  }
+  const etl_source& source = *head_.table().source;
+  if (planned_all_ || !source.plan) return;
+  Call(head_.side(), "plan",
+       [&](etl_error* e) { return source.plan(head_.self(), fresh, 0, Str(plan_state_), e); });
+}
+
+SplitTracker* Splits::Add(SplitState split) {
+  if (by_marks_) {
+    const auto mark = marks_.find(split.id);
+    const std::uint64_t seq = mark == marks_.end() ? 0 : mark->second.seq;
+    if (split.seq != seq) split.done = false;
+    split.position = mark == marks_.end() ? std::string() : mark->second.position;
+    split.seq = seq;
+  }
+  if (split.done) {
+    done_[split.id] = std::move(split);
+    return nullptr;
+  }
+  const std::string id = split.id;
+  auto& tracker = trackers_[id];
+  if (tracker) throw Error(Exit::kInternal, fmt::format("{} ({}): planned split \"{}\" twice", head_.stage().key, head_.stage().type, id));
+  tracker = std::make_unique<SplitTracker>(std::move(split), window_);
+  waiting_.push_back(tracker.get());
+  return tracker.get();
+}
+
+bool Splits::PlanOne() {
+  const etl_source& source = *head_.table().source;
+  etl_split split{};
+  split.size = sizeof split;
+  split.rows = split.bytes = -1;
+  etl_str next{nullptr, 0};
+  etl_status status = ETL_END;
+  if (source.plan && source.plan_next) {
+    status = Call(head_.side(), "plan", [&](etl_error* e) { return source.plan_next(head_.self(), &split, &next, e); });
+  } else {
+    const std::lock_guard lock(mutex_);
+    if (trackers_.empty() && done_.empty()) Add({"all", "", "", 0, -1, -1, 0, false});
+  }
+  const std::lock_guard lock(mutex_);
+  plan_state_ = Text(next);
+  if (status == ETL_END) {
+    planned_all_ = true;
+    return false;
+  }
+  const std::string id = Text(split.id);
+  // After a restart the source may say the last split before the saved plan state again.
+  if (!trackers_.count(id) && !done_.count(id)) Add({id, Text(split.state), "", 0, split.rows, split.bytes, 0, false});
+  return true;
+}
+
+SplitTracker* Splits::Next(bool& planned) {
+  planned = false;
+  const std::lock_guard planning(plan_mutex_);
+  for (;;) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!waiting_.empty()) {
+        SplitTracker* t = waiting_.front();
+        waiting_.pop_front();
+        return t;
+      }
+      if (planned_all_) return nullptr;
+    }
+    planned = true;
+    PlanOne();
+  }
+}
+
+void Splits::PlanAhead(std::int64_t ns) {
+  const std::unique_lock planning(plan_mutex_, std::try_to_lock);
+  if (!planning) return;
+  const std::int64_t until = head_.side().run.Now() + ns;
+  const auto done = [this] {
+    const std::lock_guard lock(mutex_);
+    return planned_all_ || waiting_.size() > 10'000;
+  };
+  while (!done() && head_.side().run.Now() < until && PlanOne()) {
+  }
+}
+
+void Splits::Save(State& state) const {
+  const std::lock_guard lock(mutex_);
+  state.splits = done_;
+  for (const auto& [id, tracker] : trackers_) state.splits[id] = tracker->Saved();
+  state.plan_state = plan_state_;
+  state.planned_all = planned_all_;
+}
+
+void Splits::CommittedTo(const State& saved) const {
+  const etl_source& source = *head_.table().source;
+  if (!source.committed) return;
+  const std::unique_lock planning(const_cast<std::mutex&>(plan_mutex_), std::try_to_lock);
+  if (!planning) return;   // a hint only: the next save brings it
+  for (const auto& [id, split] : saved.splits) {
+    const etl_mark mark{Str(id), Str(split.position), split.seq};
+    if (split.seq && trackers_.count(id)) source.committed(head_.self(), &mark);
+  }
+}
+
+bool Splits::AllSettled() const {
+  const std::lock_guard lock(mutex_);
+  if (!planned_all_ || !waiting_.empty()) return false;
+  for (const auto& [id, tracker] : trackers_) {
+    if (!tracker->Saved().done) return false;
+  }
+  return true;
+}
+
+void Splits::NudgeAll() const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, tracker] : trackers_) tracker->Nudge();
+}
+
+void Splits::TakeMarks(const std::function<void(const std::string&, const std::string&, std::uint64_t)>& each) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, tracker] : trackers_) {
+    std::string position;
+    std::uint64_t seq = 0;
+    if (tracker->TakeMark(position, seq)) each(id, position, seq);
+  }
+}
+
+Splits::Progress Splits::progress() const {
+  const std::lock_guard lock(mutex_);
+  Progress p;
+  p.planned_all = planned_all_;
+  const auto add = [&p](const SplitState& s) {
+    ++p.planned;
+    p.done += s.done;
+    p.rows_read += s.rows_read;
+    if (s.done) p.rows_estimated += s.rows_read;
+    else if (s.rows >= 0) p.rows_estimated += s.rows;
+    else p.estimated = false;
+  };
+  for (const auto& [id, s] : done_) add(s);
+  for (const auto& [id, t] : trackers_) add(t->Saved());
+  return p;
+}
+
+}  // namespace etl::host

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+/// A file that is written in big pieces, and whose safe length is known.
+#pragma once
+#include <etl/sdk.h>
+
+#include <memory>
+#include <string>
+
+#include "encoder.h"
+#include "file_handle.h"
+
+namespace etl::files {
+
+/// Rows are appended to buffer(); Drain() and Flush() bring them to the file.  When one of them throws Retry, nothing is
+/// lost and it can be called again.
+class Output {
+ public:
+  static constexpr std::size_t kBigWrite = 256 << 10;
+
+  enum class Mode {
+    kNew,     ///< the file begins anew
+    kResume,  ///< it is cut back to `length`
+    kAppend   ///< what is there stays
+  };
+  /// "-" is standard output.  Makes missing folders.  Throws ConfigError("path") when it cannot be opened, Fatal when the
+  /// file is shorter than `length`.
+  Output(const std::string& path, Compression compression, int level, Mode mode, std::int64_t length);
+
+  std::string& buffer() { return buffer_; }
+  /// The file was empty when it was opened.
+  bool fresh() const { return fresh_; }
+  /// Writes the buffer if it is big.
+  void Drain();
+  /// Writes everything, so that it survives a crash and the file can be cut cleanly there.  Returns its length.
+  std::int64_t Flush();
+
+ private:
+  void Encode();
+  void Write(std::string& bytes);
+  void EndHalfLine();
+  void SyncFolder() const;
+
+  std::string path_;
+  FileHandle file_;
+  bool regular_ = false, fresh_ = false, made_ = false;
+  std::unique_ptr<Encoder> encoder_;
+  bool in_member_ = false;
+  std::string buffer_, encoded_;
+  std::size_t written_ = 0;     // of the string that is being written
+  std::int64_t length_ = 0, safe_length_ = -1;
+};
+
+}  // namespace etl::files
