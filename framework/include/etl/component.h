@@ -114,13 +114,15 @@ class Source : public Component {
   /// Head: the schema of every batch.  Called before anything else that reads.
   virtual Schema Describe() = 0;
   /// Head: begin, or go on, planning; then PlanNext until it says false.  See etl_source.plan.
-  virtual void Plan(bool /*fresh*/, std::string_view state) { planned_ = !state.empty(); }
+  virtual void Plan(bool fresh, std::string_view state) { planned_ = !fresh && !state.empty(); }
   virtual bool PlanNext(Split& out, std::string& state) {
     if (planned_) return false;
     planned_ = true;
     out.id = state = "all";
     return true;
   }
+  /// Head: after the last split: what Plan(true, ...) of the next pass is given.  An incremental source's high mark.
+  virtual std::string CarryOver() { return {}; }
   /// Worker: go to a position of a split; empty is its beginning.
   virtual void Open(const Split& split, std::string_view position) = 0;
   /// Worker: the next rows, and the position after them; false: no more in this split.  A batch without rows is allowed:
@@ -342,6 +344,7 @@ struct Glue {
       Source& c = *H(self).object;
       c.split_ = Split();
       const bool more = c.PlanNext(c.split_, c.plan_state_);
+      if (!more) c.plan_state_ = c.CarryOver();
       *state = ToStr(c.plan_state_);
       if (!more) return ETL_END;
       out->id = ToStr(c.split_.id);

@@ -226,6 +226,7 @@ class OptionBuilder {
   OptionBuilder& Path() {
     std::uint32_t& type = d_->table.type == ETL_STRING ? d_->table.type : d_->table.item;
     type = ETL_PATH;
+    if (d_->def == "\"\"") d_->table.def = nullptr;   // an empty member: not given
     return *this;
   }
   OptionBuilder& Range(const char* range) {

@@ -246,8 +246,9 @@ typedef struct etl_source {
   uint32_t size, reserved;
   /* head: the schema of every batch; may contact the system */
   etl_status (*describe)(void *self, struct ArrowSchema *out, etl_error *) ETL_NOEXCEPT;
-  /* head, optional: splits, lazily.  `state`: what plan_next gave last, empty the first time.  fresh: 1 = a new pass after
-     a complete one; an incremental source plans what came since, any other starts over.  0 = go on planning.
+  /* head, optional: splits, lazily.  fresh: 1 = a new pass; `state` is what plan_next gave with its last END, empty the
+     first time: an incremental source plans what came since, any other starts over.  0 = go on planning after a restart;
+     `state` is what plan_next gave last.  A source that has nothing to hand from pass to pass gives an empty state with END.
      Without plan there is one split, id "all", with empty state. */
   etl_status (*plan)(void *self, uint32_t fresh, uint32_t reserved, etl_str state, etl_error *) ETL_NOEXCEPT;
   etl_status (*plan_next)(void *self, etl_split *out, etl_str *state, etl_error *) ETL_NOEXCEPT; /* out, state: lent until the next call */
@@ -284,7 +285,8 @@ typedef struct etl_sink {
   etl_status (*open)(void *worker, const struct ArrowSchema *in, etl_str state, etl_error *) ETL_NOEXCEPT;
   etl_status (*write)(void *worker, etl_batch *in, etl_error *) ETL_NOEXCEPT; /* OK: settled.  PENDING: see there */
   etl_status (*tick)(void *worker, etl_error *) ETL_NOEXCEPT;                 /* optional */
-  /* worker: everything taken over is safe when this says OK.  state: lent until the next call; saved with the position */
+  /* worker: everything taken over is safe when this says OK.  state: lent until the next call; saved together with the
+     positions that this flush settles: a sink with state says PENDING to every write and settles by flush alone */
   etl_status (*flush)(void *worker, etl_str *state, etl_error *) ETL_NOEXCEPT;
 } etl_sink;
 

@@ -9,6 +9,29 @@
 namespace etl::host {
 namespace {
 
+// A text that the option of this name would take in most plugins.
+std::string TextFor(std::string_view name) {
+  constexpr std::pair<std::string_view, std::string_view> kUsual[] = {
+      {"url", "https://server.example"},
+      {"table", "orders"},
+      {"query", "SELECT * FROM batch"},
+      {"database", "shop"},
+      {"user", "reader"},
+      {"index", "orders"},
+      {"column", "id"},
+      {"columns", "id"},
+      {"key", "id"},
+      {"keys", "id"},
+      {"id", "id"},
+      {"split_by", "id"},
+      {"when", "id > 5"},
+      {"where", "id > 5"},
+      {"name", "orders"}};
+  for (const auto& [usual, text] : kUsual)
+    if (usual == name) return TomlString(text);
+  return "\"text\"";
+}
+
 std::string Leaf(const etl_option& option, std::uint32_t type) {
   const std::optional<RangeText> range = RangeOfText(option);
   const std::string near = !range ? "" : !range->low.empty() ? range->low : range->high;
@@ -33,7 +56,7 @@ std::string Leaf(const etl_option& option, std::uint32_t type) {
     case ETL_BYTES:
       return near.empty() || near.starts_with('0') ? "\"8MiB\"" : TomlString(near);
     default:
-      return "\"text\"";
+      return TextFor(option.name);
   }
 }
 

@@ -11,6 +11,7 @@
 #include "describe.h"
 #include "problems.h"
 #include "sets.h"
+#include "settings.h"
 #include "suggest.h"
 #include "tree.h"
 #include "utf8.h"
@@ -55,15 +56,15 @@ class Loader {
   void UnknownType(const Stage& stage, const Node& type, const std::string& name);
   void CannotUse(const Node& type, const std::string& why);
   void ReadStage(Stage& stage, ReadContext& context);
-  void ReadPipeline(const Node* table, ReadContext& context);
-  void Name(const etl_value& given);
+  void CheckSameSinks();
 
   const TypeResolver& resolver_;
   std::string file_;
   SourceText text_;
   std::deque<SourceText> origins_;
   Problems problems_;
-  std::optional<Error> refused_;  // the first plugin that will not load
+  std::optional<Error> refused_;  // the first plugin that will not load,
+  std::size_t refusals_ = 0;      // and how many mistakes are of that kind
   PipelineConfig config_;
   std::deque<Stage> stages_;
   Node nothing_;
@@ -86,21 +87,17 @@ Node Loader::ParseFile() {
 
 // Of a file that cannot be parsed it is not known what is secret: what looks like it is hidden.
 void Loader::HideSecretsOfLine(int line) {
-  int key_line = line;
+  int key_line = line;  // of a list over several lines the key stands further up
   while (key_line > 1 && text_.Line(key_line).find('=') == std::string_view::npos &&
          !text_.Line(key_line).starts_with('['))
     --key_line;
   const std::string_view text = text_.Line(key_line);
   const std::size_t equals = text.find('=');
   if (equals == std::string_view::npos || !LooksSecret(text)) return;
-  const int end = static_cast<int>(text_.Line(line).size()) + 1;
-  const int begin =
-      key_line == line
-          ? static_cast<int>(text.find_first_not_of(' ', equals + 1) == std::string_view::npos
-                                 ? equals
-                                 : text.find_first_not_of(' ', equals + 1))
-          : 0;
-  text_.Mask({line, begin + 1}, {line, end});
+  std::size_t begin = 0;
+  if (key_line == line) begin = std::min(text.find_first_not_of(' ', equals + 1), text.size());
+  text_.Mask({line, static_cast<int>(begin) + 1},
+             {line, static_cast<int>(text_.Line(line).size()) + 1});
 }
 
 void Loader::AddStages(Kind kind, const Entry& entry) {
@@ -158,16 +155,17 @@ void Loader::CheckTopLevel(const Node& root) {
 
 void Loader::CheckCounts(const Node& root) {
   std::size_t sources = 0, sinks = 0;
-  for (const Entry& entry :
-       root.entries) {  // what is there in a wrong form or under a wrong name is not missing
-    const bool form = (entry.key == "source" || entry.key == "sink") && !IsTables(entry.node);
+  // What is there in a wrong form or under a wrong name is not missing.
+  for (const Entry& entry : root.entries) {
     const std::string near = Nearest(entry.key, {"pipeline", "source", "transform", "sink"});
-    if (form ? entry.key == "source" : near == "source" && entry.key != near) sources = 1;
-    if (form ? entry.key == "sink" : near == "sink" && entry.key != near) sinks = 1;
+    const bool wrong = entry.key != near || !IsTables(entry.node);
+    if (wrong && near == "source") sources = 1;
+    if (wrong && near == "sink") sinks = 1;
   }
   for (const Stage& stage : stages_) {
     if (stage.kind == Kind::kSink) ++sinks;
-    if (stage.kind == Kind::kSource && (sources++, stage.index > 0))
+    if (stage.kind == Kind::kSource) ++sources;
+    if (stage.kind == Kind::kSource && stage.index > 0)
       problems_.Mistake(
           *stage.table->origin, stage.table->begin,
           "a pipeline has one source; remove this one, or make a pipeline of its own for it");
@@ -182,6 +180,7 @@ void Loader::CheckCounts(const Node& root) {
 
 void Loader::CannotUse(const Node& type, const std::string& why) {
   problems_.Mistake(*type.origin, type.begin, why);
+  ++refusals_;
   if (!refused_) refused_ = Error(Exit::kPlugin, why);
 }
 
@@ -281,75 +280,24 @@ void Loader::ReadStage(Stage& stage, ReadContext& context) {
     if (value.type == ETL_STRING) config.when = std::string(value.as.s.ptr, value.as.s.len);
   }
   config.values.store->root = std::move(result.values);
+  config.values.store->root.push_back({});  // so that data() is never null
   config.places = std::move(result.places);
   config.identity = std::move(result.identity);
 }
 
-void Loader::Name(const etl_value& given) {
-  const bool is_given = given.type != 0;
-  const std::string stem = std::filesystem::path(file_).stem().string();
-  config_.name = is_given                  ? std::string(given.as.s.ptr, given.as.s.len)
-                 : file_ == kStandardInput ? "pipeline"
-                                           : stem;
-  const std::string& name = config_.name;
-  const bool fine = !name.empty() && name.size() <= 64 && name[0] != '.' && name[0] != '-' &&
-                    std::all_of(name.begin(), name.end(), [](char c) {
-                      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                             (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
-                    });
-  if (fine) return;
-  const std::string rule =
-      "a name is 1 to 64 of A-Z a-z 0-9 _ . - and begins with a letter, a digit or _";
-  if (!is_given)
-    return problems_.Mistake(
-        text_, {},
-        fmt::format("the file's name cannot name the pipeline: {}; add name = \"…\" to [pipeline]",
-                    rule));
-  config_.name.clear();
-}
-
-void Loader::ReadPipeline(const Node* table, ReadContext& context) {
-  Values::Store store;
-  TableRequest request;
-  request.label = "[pipeline]";
-  request.component = "etl";
-  for (const etl_option* const* option = PipelineOptions(); *option; ++option)
-    request.options.push_back(*option);
-  const Node& from = table ? *table : nothing_;
-  const TableResult result = ReadTable(context, store, request, from);
-  const auto entry = [&](std::string_view key) { return from.Find(key); };
-
-  const auto& v = result.values;  // in the order of PipelineOptions()
-  const Entry* name = entry("name");
-  if (v[0].type != 0 || !name) Name(v[0]);
-  if (name && v[0].type != 0 && config_.name.empty())
-    problems_.Mistake(
-        *name->node.origin, name->node.begin,
-        "\"name\" must be 1 to 64 of A-Z a-z 0-9 _ . - and begin with a letter, a digit or _");
-  if (v[1].type != 0) config_.memory_limit = v[1].as.i;
-  if (v[2].type != 0 && std::string_view(v[2].as.s.ptr, v[2].as.s.len) == "file")
-    config_.on_reject = OnReject::kFile;
-  if (v[3].type != 0) {
-    if (v[3].as.items[0].type != 0) config_.max_reject_count = v[3].as.items[0].as.i;
-    if (v[3].as.items[1].type != 0) config_.max_reject_rate = v[3].as.items[1].as.f;
-    const Entry* at = entry("max_rejects");
-    if (at && v[2].type != 0 && config_.on_reject == OnReject::kStop)
-      problems_.Warning(*at->origin, at->at,
-                        "\"max_rejects\" has no effect: the first rejected row stops the run, "
-                        "unless on_reject = \"file\" is set");
-  }
-  if (v[4].type != 0) {
-    const etl_value* retry = v[4].as.items;
-    config_.retry = {retry[0].as.i, retry[1].as.i, retry[2].as.i};
-    const Entry* at = entry("retry");
-    if (at && retry[1].type != 0 && retry[2].type != 0 &&
-        config_.retry.initial_ns > config_.retry.max_ns)
+void Loader::CheckSameSinks() {
+  for (std::size_t i = 0; i < stages_.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j) {
+      const StageConfig &a = stages_[j].config, &b = stages_[i].config;
+      if (stages_[i].kind != Kind::kSink || stages_[j].kind != Kind::kSink) continue;
+      if (a.component != b.component || b.identity.empty() || a.identity != b.identity) continue;
       problems_.Mistake(
-          *at->node.origin, at->node.begin,
-          "\"retry.initial\" must not be longer than \"retry.max\"; the wait only grows");
-  }
-  if (v[5].type != 0) config_.grace_ns = v[5].as.i;
-  if (v[6].type != 0) config_.workers = static_cast<int>(v[6].as.i);
+          *stages_[i].table->origin, stages_[i].table->begin,
+          fmt::format("this sink writes the same rows to the same place as the one of "
+                      "line {}; remove one, or tell them apart",
+                      a.place.line));
+      break;
+    }
 }
 
 PipelineConfig Loader::Load(const std::vector<std::string>& sets) {
@@ -381,10 +329,11 @@ PipelineConfig Loader::Load(const std::vector<std::string>& sets) {
   if (pipeline && !is_table)
     problems_.Mistake(*pipeline->origin, pipeline->at,
                       "\"pipeline\" is one table: write [pipeline], then its keys below it");
-  ReadPipeline(is_table ? &pipeline->node : nullptr, context);
+  ReadSettings(config_, is_table ? pipeline->node : nothing_, text_, context);
   for (Stage& stage : stages_) ReadStage(stage, context);
 
-  if (refused_ && problems_.mistakes() == 1) throw *refused_;
+  CheckSameSinks();
+  if (refused_ && problems_.mistakes() == refusals_) throw *refused_;
   if (problems_.mistakes() > 0) Fail();
   for (Stage& stage : stages_) {
     if (stage.kind == Kind::kSource) config_.source = std::move(stage.config);

@@ -24,32 +24,45 @@ struct Cell {
   int width;
 };
 
-// What is shown of a line, one cell for each thing that takes room, and the cell that `column` is
-// in.
-std::vector<Cell> Cells(std::string_view line, int column, std::size_t* caret) {
+// What is shown of a line around `column`: one cell for each thing that takes room.
+struct Window {
   std::vector<Cell> cells;
-  *caret = std::string_view::npos;
+  std::size_t caret = 0;  // the cell that the column is in
+  bool cut = false;       // something stands before the first cell
+};
+
+Window Around(std::string_view line, int column) {
+  constexpr int kReach = 4 * kWidest;
+  Window out;
+  bool found = false, in_mask = false;
   int now = 1;
-  bool in_mask = false;
-  for (std::size_t i = 0; i < line.size(); i += StepOver(line, i), ++now) {
+  for (std::size_t i = 0; i < line.size() && now <= column + kReach;
+       i += StepOver(line, i), ++now) {
+    if (now < column - kReach) {
+      out.cut = true;
+      continue;
+    }
     const CodePoint point = DecodeAt(line, i);
     const bool goes_on = in_mask && line[i] == kMasked;
     in_mask = line[i] == kMasked;
-    if (now == column) *caret = cells.size() - (goes_on ? 1 : 0);
+    if (now == column) {
+      found = true;
+      out.caret = out.cells.size() - (goes_on ? 1 : 0);
+    }
     if (goes_on) continue;
+    Cell cell{{}, 1};
     if (line[i] == kMasked) {
-      cells.push_back({"***", 3});
+      cell = {"***", 3};
     } else if (line[i] == '\t') {
-      cells.push_back({" ", 1});
+      cell.text = " ";
     } else {
-      Cell cell{{}, 0};
       AppendVisible(cell.text, line, i, point);
       cell.width = cell.text[0] == '\\' ? static_cast<int>(cell.text.size()) : WidthOf(point.value);
-      cells.push_back(std::move(cell));
     }
+    out.cells.push_back(std::move(cell));
   }
-  if (*caret == std::string_view::npos) *caret = cells.size();
-  return cells;
+  if (!found) out.caret = out.cells.size();
+  return out;
 }
 
 }  // namespace
@@ -62,14 +75,14 @@ Problem MakeProblem(Place place, std::string_view line, std::string message, boo
   if (problem.place.line == 0) return problem;
   while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
 
-  std::size_t caret = 0;
-  const std::vector<Cell> cells = Cells(line, problem.place.column, &caret);
+  const Window window = Around(line, problem.place.column);
+  const std::vector<Cell>& cells = window.cells;
   std::size_t from = 0;
   int before = 0;
-  for (std::size_t i = 0; i < caret; ++i) before += cells[i].width;
+  for (std::size_t i = 0; i < window.caret; ++i) before += cells[i].width;
   while (before > kWidest * 2 / 3) before -= cells[from++].width;
   int width = 0;
-  if (from > 0) {
+  if (from > 0 || window.cut) {
     problem.source_line = "…";
     width = 1;
   }

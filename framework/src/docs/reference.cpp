@@ -9,7 +9,7 @@ namespace etl::host {
 namespace {
 
 constexpr std::string_view kGenerated =
-    "<!-- Made from the option tables by `etl docs`; edit those. -->\n";
+    "<!-- Generated from the option tables; edit those. -->\n";
 
 // Text inside a cell of a table.
 std::string Cell(std::string_view text) {

@@ -365,7 +365,7 @@ void Engine::LoadState() {
     ++state_.generation;
     state_.complete = false;
     state_.splits.clear();
-    state_.planned_all = false;
+    state_.plan_begun = state_.planned_all = false;
     state_.worker_states.clear();
     state_.totals.clear();
     std::random_device random;
@@ -653,7 +653,7 @@ void Engine::Finish(RunResult& result) {
 
   if (failure_) {
     result.exit = failure_->exit();
-    result.message = run.redactor.Clean(failure_->what());
+    result.message = run.CleanLines(failure_->what());
   } else if (!state_.complete && signal_) {
     result.exit = signal_ == 2 ? Exit::kInterrupted : Exit::kTerminated;
     result.message = "stopped by a signal; what was read is delivered, and the state is saved";

@@ -244,7 +244,7 @@ class TransformSide : public HostSide {
   std::map<std::uint64_t, Held> held_;   ///< by first row
   std::vector<Flow> out_;
   std::vector<bool> seen_;               ///< input rows that came out, of the current call
-  bool all_seen_ = false;
+  bool all_seen_ = false, current_finished_ = false;
   Held* current_ = nullptr;
   std::uint64_t current_first_ = 0;
   std::uint64_t next_id_ = 1, next_row_ = 0;

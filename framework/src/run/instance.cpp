@@ -46,6 +46,17 @@ void RunContext::Log(int level, const std::string& stage, std::string_view messa
   if (options.log && level >= options.log_level) options.log->Log(level, stage, redactor.Clean(message));
 }
 
+std::string RunContext::CleanLines(std::string_view message) const {
+  std::string out;
+  for (;;) {
+    const auto end = message.find('\n');
+    out += redactor.Clean(message.substr(0, end));
+    if (end == std::string_view::npos) return out;
+    out += '\n';
+    message.remove_prefix(end + 1);
+  }
+}
+
 void RunContext::WakeAll() {
   const std::lock_guard lock(mutex_);
   changed_.notify_all();

@@ -43,6 +43,7 @@ class RunContext {
   Redactor redactor;
 
   void Log(int level, const std::string& stage, std::string_view message) const;
+  std::string CleanLines(std::string_view message) const;   ///< redacted; line breaks stay
 
   std::atomic<bool> stop_reading{false};   ///< sources give up; what was read is still delivered
   std::atomic<bool> abort{false};          ///< everybody gives up

@@ -14,7 +14,7 @@ std::vector<Problem> Engine::Check() {
       f();
       return true;
     } catch (const Error& e) {
-      problems.push_back({{}, run.redactor.Clean(e.what()), {}, false});
+      problems.push_back({{}, run.CleanLines(e.what()), {}, false});
     } catch (const Stopped&) {
       problems.push_back({{}, "interrupted", {}, false});
     }

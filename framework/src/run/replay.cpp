@@ -120,7 +120,7 @@ RunResult Engine::Replay() {
       run.Log(ETL_ERROR, "", e.what());
     }
     result.exit = failure_->exit();
-    result.message = run.redactor.Clean(failure_->what());
+    result.message = run.CleanLines(failure_->what());
   }
   phase_ = "ended";
   result.status = Status();

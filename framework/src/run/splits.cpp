@@ -18,6 +18,7 @@ void Splits::Start(const State& state, bool fresh, const std::map<std::string, S
     marks_ = *marks;
   }
   plan_state_ = state.plan_state;
+  plan_begun_ = !fresh && state.plan_begun;
   planned_all_ = !fresh && state.planned_all;
   if (!fresh) {
     for (const auto& [id, saved] : state.splits) Add(saved);
@@ -25,7 +26,7 @@ void Splits::Start(const State& state, bool fresh, const std::map<std::string, S
   const etl_source& source = *head_.table().source;
   if (planned_all_ || !source.plan) return;
   Call(head_.side(), "plan",
-       [&](etl_error* e) { return source.plan(head_.self(), fresh, 0, Str(plan_state_), e); });
+       [&](etl_error* e) { return source.plan(head_.self(), plan_begun_ ? 0 : 1, 0, Str(plan_state_), e); });
 }
 
 SplitTracker* Splits::Add(SplitState split) {
@@ -63,6 +64,7 @@ bool Splits::PlanOne() {
   }
   const std::lock_guard lock(mutex_);
   plan_state_ = Text(next);
+  plan_begun_ = true;
   if (status == ETL_END) {
     planned_all_ = true;
     return false;
@@ -108,6 +110,7 @@ void Splits::Save(State& state) const {
   state.splits = done_;
   for (const auto& [id, tracker] : trackers_) state.splits[id] = tracker->Saved();
   state.plan_state = plan_state_;
+  state.plan_begun = plan_begun_;
   state.planned_all = planned_all_;
 }
 

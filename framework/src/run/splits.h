@@ -54,7 +54,7 @@ class Splits {
   bool by_marks_ = false;
   std::deque<SplitTracker*> waiting_;
   std::string plan_state_;
-  bool planned_all_ = false;
+  bool plan_begun_ = false, planned_all_ = false;
 };
 
 }  // namespace etl::host

@@ -72,7 +72,10 @@ etl_status TransformSide::Emit(ArrowArray* array, const std::uint64_t* origin) {
 void TransformSide::Finished(std::uint64_t batch) {
   for (auto at = held_.begin(); at != held_.end(); ++at) {
     if (at->second.id != batch) continue;
-    if (&at->second == current_) return;   // settled when apply returns, like any other
+    if (&at->second == current_) {
+      current_finished_ = true;   // settled when apply returns, like any other
+      return;
+    }
     at->second.flow.Settle();
     held_.erase(at);
     return;
@@ -111,6 +114,7 @@ std::vector<Flow> TransformSide::Apply(Worker& worker, Flow in) {
   Held& held = held_.try_emplace(first, Held{id, std::move(in), {}}).first->second;
   current_ = &held;
   all_seen_ = false;
+  current_finished_ = !holds_;
   seen_.assign(static_cast<std::size_t>(rows), false);
   Call(*this, "apply", [&](etl_error* e) {
     const Busy busy(counters);
@@ -120,12 +124,12 @@ std::vector<Flow> TransformSide::Apply(Worker& worker, Flow in) {
     etl_batch batch{sizeof batch, 0, id, first, &array, nullptr, 0};
     const etl_status status = worker.table().transform->apply(worker.self(), &batch, e);
     if (array.release) array.release(&array);
+    Rethrow();   // what the host found wrong says more than what the plugin makes of it
     return status;
   });
   current_ = nullptr;
-  Rethrow();
-  if (!holds_) {
-    CountFiltered(held);
+  if (!holds_) CountFiltered(held);
+  if (current_finished_) {
     held.flow.Settle();
     held_.erase(first);
   }
@@ -137,9 +141,10 @@ std::vector<Flow> TransformSide::Tick(Worker& worker) {
   if (worker.table().transform->tick) {
     Call(*this, "tick", [&](etl_error* e) {
       const Busy busy(counters);
-      return worker.table().transform->tick(worker.self(), e);
+      const etl_status status = worker.table().transform->tick(worker.self(), e);
+      Rethrow();
+      return status;
     });
-    Rethrow();
   }
   return TakeOut();
 }
@@ -148,9 +153,10 @@ std::vector<Flow> TransformSide::Flush(Worker& worker) {
   if (worker.table().transform->flush) {
     Call(*this, "flush", [&](etl_error* e) {
       const Busy busy(counters);
-      return worker.table().transform->flush(worker.self(), e);
+      const etl_status status = worker.table().transform->flush(worker.self(), e);
+      Rethrow();
+      return status;
     });
-    Rethrow();
   }
   if (!held_.empty() && !engine_.reject_stop()) {
     run.Log(ETL_WARN, stage.key, fmt::format("{} batches were not finished by flush", held_.size()));

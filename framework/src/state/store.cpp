@@ -99,6 +99,7 @@ Items ItemsOf(const State& s) {
   meta("complete", s.complete ? "1" : "0");
   meta("key", s.key);
   meta("plan_state", s.plan_state);
+  meta("plan_begun", s.plan_begun ? "1" : "0");
   meta("planned_all", s.planned_all ? "1" : "0");
   meta("saved_at", s.saved_at);
   meta("schema", s.schema);
@@ -124,6 +125,7 @@ void FromItem(State& s, const std::string& kind, const std::string& key, const s
   if (key == "complete") s.complete = value == "1";
   if (key == "key") s.key = value;
   if (key == "plan_state") s.plan_state = value;
+  if (key == "plan_begun") s.plan_begun = value == "1";
   if (key == "planned_all") s.planned_all = value == "1";
   if (key == "saved_at") s.saved_at = value;
   if (key == "schema") s.schema = value;

@@ -27,6 +27,7 @@ struct State {
   bool complete = false;             ///< the pass came to its end
   std::string key;                   ///< names the pass: "NAME/generation/random"
   std::string plan_state;
+  bool plan_begun = false;           ///< plan_state is of this pass, not what the last one handed over
   bool planned_all = false;
   std::map<std::string, SplitState> splits;
   std::map<std::string, std::string> worker_states;   ///< "sink[0]/0" -> what flush() gave
