@@ -128,7 +128,7 @@ std::size_t Input::ReadDecoded(char* to, std::size_t n) {
 void Input::FillRaw() {
   if (raw_buffer_.empty()) raw_buffer_.resize(kRawBytes);
   // Only the first bytes of a file are asked for while others are still there.
-  std::memmove(raw_buffer_.data(), raw_.data(), raw_.size());
+  if (!raw_.empty()) std::memmove(raw_buffer_.data(), raw_.data(), raw_.size());
   const std::size_t kept = raw_.size();
   raw_ = std::string_view(raw_buffer_.data(), kept);
   const std::size_t more = ReadRaw(raw_buffer_.data() + kept, raw_buffer_.size() - kept);

@@ -52,7 +52,8 @@ bool LineReader::Next(Line& line) {
 }
 
 bool LineReader::Ready() const {
-  return end_ || std::memchr(data_ + at_, '\n', size_ - at_) != nullptr || input_->Ready(0);
+  if (end_ || input_->Ready(0)) return true;
+  return size_ > at_ && std::memchr(data_ + at_, '\n', size_ - at_) != nullptr;
 }
 
 void LineReader::Return(std::int64_t offset, std::int64_t number) {

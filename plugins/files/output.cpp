@@ -38,9 +38,13 @@ class HoldPipeSignal {
 
 ssize_t WriteSome(int fd, const char* bytes, std::size_t n, bool regular) {
   if (regular) return ::write(fd, bytes, n);
-  const HoldPipeSignal held;
-  const ssize_t result = ::write(fd, bytes, n);
-  const int error = errno;
+  ssize_t result = 0;
+  int error = 0;
+  {
+    const HoldPipeSignal held;
+    result = ::write(fd, bytes, n);
+    error = errno;
+  }
   if (result < 0 && error == EAGAIN) {
     pollfd wait{fd, POLLOUT, 0};
     ::poll(&wait, 1, 1000);

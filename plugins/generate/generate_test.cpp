@@ -61,7 +61,7 @@ TEST_CASE("released memory is used again, and columns live as long as whoever mo
   ArrowArray column = *batch.children[0];
   batch.children[0]->release = nullptr;
   batch.release(&batch);
-  CHECK(batch.release == nullptr);
+  CHECK((batch.release == nullptr));
   pool->Make(500, 100, &batch);
   CHECK(batch.children[0]->buffers[1] != first);
   CHECK(static_cast<const std::int64_t*>(column.buffers[1])[99] == 99);

@@ -4,16 +4,11 @@
 #include <charconv>
 #include <cstdint>
 
+#include "files/json_check.h"
+
 namespace etl::ndjson {
 
 using simdjson::ondemand::json_type;
-
-std::string_view Trimmed(std::string_view token) {
-  while (!token.empty() && (token.back() == ' ' || token.back() == '\t' || token.back() == '\r' || token.back() == '\n')) {
-    token.remove_suffix(1);
-  }
-  return token;
-}
 
 void Seen::Add(json_type type, std::string_view token) {
   switch (type) {
@@ -65,7 +60,7 @@ void Inference::Add(std::string_view line) {
     if (fresh) keys_.emplace_back(key, Seen());
     auto value = field.value();
     if (value.type().get(type) || value.raw_json_token().get(token)) return;
-    keys_[at->second].second.Add(type, Trimmed(token));
+    keys_[at->second].second.Add(type, files::Trimmed(token));
   }
 }
 

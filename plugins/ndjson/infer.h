@@ -12,9 +12,6 @@
 
 namespace etl::ndjson {
 
-/// A token without the white space that simdjson leaves behind it.
-std::string_view Trimmed(std::string_view token);
-
 /// What has been seen of one key's values, nulls aside.
 struct Seen {
   bool boolean = false, string = false, nested = false;

@@ -12,9 +12,9 @@ namespace {
 
 using files::FileColumn;
 using files::Kind;
+using files::Trimmed;
 using simdjson::ondemand::json_type;
 
-constexpr int kMostDepth = 512;
 constexpr std::size_t kUnknown = static_cast<std::size_t>(-1);
 constexpr std::size_t kRejected = static_cast<std::size_t>(-2);
 
@@ -90,7 +90,7 @@ bool RowParser::ParseFields(std::string_view text, Batch& out, std::string& reas
     Value value = field.value();
     const std::string_view token = Trimmed(value.raw_json_token());
     if (c == kUnknown) {
-      if (!Check(value, 1)) return false;
+      if (!Check(value)) return false;
       continue;
     }
     seen_in_row_[c] = row_;
@@ -184,11 +184,11 @@ RowParser::Fit RowParser::Append(const FileColumn& column, Value& value, std::st
     }
     default: return AppendInteger(column.kind, value, out);
   }
-  return Check(value, 1) ? Fit::kMismatch : Fit::kMalformed;
+  return Check(value) ? Fit::kMismatch : Fit::kMalformed;
 }
 
 RowParser::Fit RowParser::AppendString(Value& value, std::string_view token, Column& out) {
-  if (token.size() < 2 || token.front() != '"') return Check(value, 1) ? Fit::kMismatch : Fit::kMalformed;
+  if (token.size() < 2 || token.front() != '"') return Check(value) ? Fit::kMismatch : Fit::kMalformed;
   if (token.back() == '"' && !HasBackslash(token)) {
     out.Append(token.substr(1, token.size() - 2));
     return Fit::kFits;
@@ -213,10 +213,10 @@ RowParser::Fit RowParser::AppendInteger(Kind kind, Value& value, Column& out) {
       out.Append(wide);
       return Fit::kFits;
     }
-    return Check(value, 1) ? Fit::kMismatch : Fit::kMalformed;
+    return Check(value) ? Fit::kMismatch : Fit::kMalformed;
   }
   std::int64_t v = 0;
-  if (value.get_int64().get(v)) return Check(value, 1) ? Fit::kMismatch : Fit::kMalformed;
+  if (value.get_int64().get(v)) return Check(value) ? Fit::kMismatch : Fit::kMalformed;
   switch (kind) {
     case Kind::kInt8: return put(std::int8_t{}, v);
     case Kind::kInt16: return put(std::int16_t{}, v);
@@ -230,7 +230,7 @@ RowParser::Fit RowParser::AppendInteger(Kind kind, Value& value, Column& out) {
 
 RowParser::Fit RowParser::AppendFloat(Kind kind, Value& value, std::string_view token, Column& out) {
   double v = 0;
-  if (value.get_double().get(v)) return Check(value, 1) ? Fit::kMismatch : Fit::kMalformed;
+  if (value.get_double().get(v)) return Check(value) ? Fit::kMismatch : Fit::kMalformed;
   if (token.size() > 15 && token.find_first_of(".eE") == std::string_view::npos && !files::IsExactDouble(token)) {
     return Fit::kMismatch;
   }
@@ -245,7 +245,7 @@ RowParser::Fit RowParser::AppendFloat(Kind kind, Value& value, std::string_view 
 }
 
 RowParser::Fit RowParser::AppendJson(Value& value, std::string_view token, Column& out) {
-  if (!Check(value, 1)) return Fit::kMalformed;
+  if (!Check(value)) return Fit::kMalformed;
   if (token[0] != '{' && token[0] != '[') {
     out.Append(token);
     return Fit::kFits;
@@ -254,45 +254,6 @@ RowParser::Fit RowParser::AppendJson(Value& value, std::string_view token, Colum
   if ((error_ = document_.current_location().get(end))) return Fit::kMalformed;
   out.Append(Trimmed({token.data(), static_cast<std::size_t>(end - token.data())}));
   return Fit::kFits;
-}
-
-/// Looks at every token of a value, since simdjson checks only those that are asked for.
-bool RowParser::Check(Value value, int depth) {
-  if (depth > kMostDepth) {
-    error_ = simdjson::DEPTH_ERROR;
-    return false;
-  }
-  const std::string_view token = Trimmed(value.raw_json_token());
-  switch (token.empty() ? ' ' : token[0]) {
-    case '"': {
-      std::string_view text;
-      if (HasBackslash(token)) error_ = value.get_string().get(text);
-      break;
-    }
-    case '{': {
-      simdjson::ondemand::object object;
-      if ((error_ = value.get_object().get(object))) return false;
-      for (auto field : object) {
-        std::string_view key;
-        if ((error_ = field.unescaped_key().get(key)) || !Check(field.value(), depth + 1)) return false;
-      }
-      break;
-    }
-    case '[': {
-      simdjson::ondemand::array array;
-      if ((error_ = value.get_array().get(array))) return false;
-      for (auto item : array) {
-        Value inner;
-        if ((error_ = item.get(inner)) || !Check(inner, depth + 1)) return false;
-      }
-      break;
-    }
-    case 't': error_ = token == "true" ? simdjson::SUCCESS : simdjson::T_ATOM_ERROR; break;
-    case 'f': error_ = token == "false" ? simdjson::SUCCESS : simdjson::F_ATOM_ERROR; break;
-    case 'n': error_ = token == "null" ? simdjson::SUCCESS : simdjson::N_ATOM_ERROR; break;
-    default: error_ = files::IsJsonNumber(token) ? simdjson::SUCCESS : simdjson::NUMBER_ERROR; break;
-  }
-  return !error_;
 }
 
 std::string RowParser::Mismatch(const FileColumn& column, std::string_view token) const {

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "files/json_check.h"
 #include "files/value_type.h"
 
 namespace etl::ndjson {
@@ -34,7 +35,7 @@ class RowParser {
   Fit AppendInteger(files::Kind kind, Value& value, Column& out);
   Fit AppendFloat(files::Kind kind, Value& value, std::string_view token, Column& out);
   Fit AppendJson(Value& value, std::string_view token, Column& out);
-  bool Check(Value value, int depth);
+  bool Check(Value value) { return !(error_ = files::CheckJson(value)); }
   std::string Mismatch(const files::FileColumn& column, std::string_view token) const;
 
   const std::vector<files::FileColumn>& columns_;

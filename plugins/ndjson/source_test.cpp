@@ -1,4 +1,6 @@
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -251,6 +253,35 @@ TEST_CASE("parts of a file hold every line once, at whatever bytes they begin") 
       }
     }
   }
+}
+
+TEST_CASE("standard input is sampled and read once, and never from its middle") {
+  TempDir dir;
+  const std::string text = "{\"i\":1}\n{\"i\":2}\n{\"i\":3}";
+  for (const std::string& content : {text, Gzip(text)}) {
+    const int kept = ::dup(0);
+    const int file = ::open(dir.Write("in", content).c_str(), O_RDONLY);
+    ::dup2(file, 0);
+    ::close(file);
+    TestSource source = Read("-", {{"batch", "{ rows = 2 }"}});
+    CHECK(source.Describe() == "i:l");
+    const auto splits = source.Plan();
+    REQUIRE(splits.size() == 1);
+    CHECK(splits[0].id == "-");
+    const auto batches = source.ReadBatches(splits[0]);
+    CHECK(RowsOf(batches) == Lines{R"({"i":1})", R"({"i":2})", R"({"i":3})"});
+    CHECK(batches[0].position == "16:3");
+    for (const char* const again : {"16:3", "0:1"}) {
+      CHECK_THROWS_WITH_AS(source.ReadBatches(splits[0], again),
+                           (std::string("standard input can be read only once, and byte ") + (again[0] == '1' ? "16" : "0") +
+                            " of it was asked for again; write it to a file and read that, or reset the state and give the "
+                            "whole input anew").c_str(), Failure);
+    }
+    ::dup2(kept, 0);
+    ::close(kept);
+  }
+  TestSource both("ndjson", {{"path", "[\"-\", \"" + dir / "in" + "\"]"}});
+  CHECK_THROWS_AS(both.Describe(), Failure);
 }
 
 TEST_CASE("patterns and lists name files in order, none twice") {

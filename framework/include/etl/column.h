@@ -310,7 +310,7 @@ class Column {
   void FillValidity() {
     validity_.Truncate(0);
     const std::size_t bytes = static_cast<std::size_t>(size_ / 8);
-    std::memset(validity_.Extend(bytes), 0xff, bytes);
+    if (bytes) std::memset(validity_.Extend(bytes), 0xff, bytes);
     for (std::int64_t i = static_cast<std::int64_t>(bytes) * 8; i < size_; ++i) SetBit(validity_, i, true);
   }
   static bool GetBit(const Buffer& b, std::int64_t i) { return (b.data()[i / 8] >> (i % 8)) & 1; }

@@ -158,8 +158,8 @@ OpenSink::OpenSink(CheckRun& run, const Component& component, std::string_view s
     : session(run, component, table), in(SampleSchema(schema.empty() ? AcceptedSchema(run, component) : schema)) {
   session.CreateOrSkip();
   Begin();
-  worker = &session.Start();
   try {
+    worker = &session.Start();
     session.Must("open", [&](etl_error* e) { return component.table.sink->open(worker->self, in.get(), {"", 0}, e); });
   } catch (const CheckSkipped&) {
     End(ETL_FAILED);  // the destructor does not run
