@@ -1,0 +1,12 @@
+# cmake -DFOLDER=templates -DOUT=templates.cpp -P embed.cmake: the files below FOLDER as C++ strings.
+file(GLOB_RECURSE files RELATIVE ${FOLDER} ${FOLDER}/*)
+list(SORT files)
+set(out "// Made from templates/ by embed.cmake.\n#include \"new.h\"\n\nnamespace etl::cli {\n\nconst Template kTemplates[] = {\n")
+foreach(file ${files})
+  get_filename_component(folder ${file} DIRECTORY)
+  get_filename_component(name ${file} NAME)
+  file(READ ${FOLDER}/${file} text)
+  string(APPEND out "{\"${folder}\", \"${name}\", R\"~~~(${text})~~~\"},\n")
+endforeach()
+string(APPEND out "};\nconst std::size_t kTemplateCount = sizeof kTemplates / sizeof kTemplates[0];\n\n}  // namespace etl::cli\n")
+file(WRITE ${OUT} "${out}")
