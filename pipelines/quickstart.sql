@@ -2,7 +2,7 @@
 SELECT section,
        count(*) AS packages,
        printf('%.1f GB', sum(installed_bytes) / 1e9) AS size,
-       max(installed_bytes) / 1000000 || ' MB: ' || name AS largest
+       (max(installed_bytes) / 1000000) || ' MB: ' || name AS largest
 FROM packages
 WHERE NOT installed
 GROUP BY section
@@ -11,7 +11,7 @@ LIMIT 10;
 
 .print What the installed packages need most
 WITH needs AS (
-  SELECT DISTINCT packages.name, trim(substr(trim(value), 1, instr(trim(value) || ' ', ' ') - 1)) AS needed
+  SELECT DISTINCT packages.name, replace(substr(trim(value), 1, instr(trim(value) || ' ', ' ') - 1), ':any', '') AS needed
   FROM packages, json_each('["' || replace(packages.depends, ',', '","') || '"]')
   WHERE installed AND depends IS NOT NULL
 )

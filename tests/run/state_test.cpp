@@ -43,6 +43,20 @@ TEST_CASE("an interrupted pass of another source is refused, field by field") {
   CHECK(f.Saved().splits.at("s0").position == "50");
 }
 
+TEST_CASE("a changed pipeline goes on after its state was accepted") {
+  Fixture f;
+  CHECK(f.RunToml(Source("rows = 100\nfail_at = 50\nbatch = 10") + kSink).exit == Exit::kSource);
+  State s = f.Saved();
+  s.identity.clear();
+  {
+    StateStore store(f.File(".etl/p"));
+    store.Load();
+    store.Save(s);
+  }
+  CHECK(f.RunToml(Source("rows = 100\nbatch = 20") + kSink).exit == Exit::kOk);
+  CHECK(f.Ids() == UpTo(100));
+}
+
 TEST_CASE("a complete pass binds nobody: the next one may read something else") {
   Fixture f;
   CHECK(f.RunToml(Source("rows = 100") + kSink).exit == Exit::kOk);

@@ -435,7 +435,8 @@ struct Glue {
         const etl_mark mark{ToStr(m.split), ToStr(m.position), m.seq};
         each(context, &mark);
       });
-      return yes ? ETL_OK : ETL_UNSUPPORTED;
+      if (!yes) throw Error(ETL_UNSUPPORTED, "this sink does not keep positions with its rows");
+      return ETL_OK;
     });
   }
   static etl_status SinkOpen(void* worker, const ArrowSchema* in, etl_str state, etl_error* e) noexcept {

@@ -48,11 +48,33 @@ struct Cancelled : Error {
 
 namespace detail {
 
+/// Bytes of the UTF-8 character at the front of s; 0 when it is none.
+inline std::size_t CharacterSize(std::string_view s) {
+  const auto at = [&s](std::size_t i) { return i < s.size() ? static_cast<unsigned char>(s[i]) : 0u; };
+  const unsigned first = at(0), second = at(1);
+  if (first == 0) return 0;
+  if (first < 0x80) return 1;
+  std::size_t n = first >= 0xC2 && first < 0xE0 ? 2 : (first & 0xF0) == 0xE0 ? 3 : first >= 0xF0 && first < 0xF5 ? 4 : 0;
+  for (std::size_t i = 1; i < n; ++i) {
+    if ((at(i) & 0xC0) != 0x80) return 0;
+  }
+  const bool too_long = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90);
+  const bool no_character = (first == 0xED && second > 0x9F) || (first == 0xF4 && second > 0x8F);
+  return too_long || no_character ? 0 : n;
+}
+
+/// As much of s as there is room for, null-terminated; what is not UTF-8 becomes '?'.
 inline void Put(char* to, std::size_t capacity, std::string_view s) {
-  std::size_t n = s.size() < capacity ? s.size() : capacity - 1;
-  while (n < s.size() && n > 0 && (static_cast<unsigned char>(s[n]) & 0xC0) == 0x80) --n;  // no half character
-  std::memcpy(to, s.data(), n);
-  to[n] = 0;
+  std::size_t written = 0;
+  while (!s.empty()) {
+    const std::size_t n = CharacterSize(s);
+    if (written + (n ? n : 1) >= capacity) break;
+    if (n) std::memcpy(to + written, s.data(), n);
+    else to[written] = '?';
+    written += n ? n : 1;
+    s.remove_prefix(n ? n : 1);
+  }
+  to[written] = 0;
 }
 
 /// Runs f, turns what it throws into a status and *e.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 
 #include "../error.h"
@@ -16,6 +17,7 @@ namespace {
 
 constexpr int kFirstThatLoads = 12;
 constexpr int kLive = 44;
+constexpr int kTerminated = 86;
 
 /// Goes with all that is in it, also when the check's process did not end well.
 class CheckFolder {
@@ -50,10 +52,15 @@ CheckResult RunCheck(const Check& check, const std::string& path, const CheckOpt
   CheckResult result{check.number, check.name, CheckResult::kFail, {}};
   const CheckFolder folder;
   const ChildEnd end = RunInChild({options.time_limit, true}, [&] {
-    CheckRun run{path, options, folder.path};
+    std::set_terminate([] { std::_Exit(kTerminated); });
+    CheckRun run{path, options, folder.path, false, 0, {}};
     std::filesystem::current_path(folder.path);
     return RunBody(check, run);
   });
+  if (end.how == ChildEnd::kExited && end.code == kTerminated) {
+    result.detail = "lets an exception out: std::terminate() was called";
+    return result;
+  }
   if (end.how != ChildEnd::kReturned || end.output.empty()) {
     result.detail = end.how == ChildEnd::kTimedOut ? fmt::format("did not end within {} ms", options.time_limit.count()) : end.Text();
     return result;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -41,6 +42,7 @@ struct CheckRun {
   std::string folder;             ///< temporary
   bool change_threads = false;    ///< each call on a thread of its own
   int instances = 0;
+  std::map<const Component*, std::string> accepted;  ///< schema that a sink takes
 
   /// Loads it, whoever owns it.  Throws CheckFailed with the refusal.
   const Plugin& Load() const;
@@ -126,11 +128,19 @@ class Session {
   etl_status Call(const std::string& name, F&& f) {
     ErrorBox box;
     etl_status status = ETL_OK;
-    const auto body = [&] { status = f(box.get()); };
+    std::string escaped;
+    const auto body = [&] {
+      try {
+        status = f(box.get());
+      } catch (const std::exception& error) {
+        escaped = std::string("() lets an exception out: ") + error.what();
+      }
+    };
     if (run_.change_threads)
       std::thread(body).join();
     else
       body();
+    if (!escaped.empty()) throw CheckFailed(NameOf(component_) + ": " + name + escaped);
     message_ = box.message();
     errors_ += message_ + '\n';
     box.Verify(NameOf(component_) + ": " + name, status, component_);
@@ -214,6 +224,7 @@ struct OpenSink {
  private:
   void Begin();
 };
+/// The first of SampleSchemaNames() that a sink takes.
 std::string AcceptedSchema(CheckRun& run, const Component& component);
 
 /// Uses a component of any kind for a few batches.

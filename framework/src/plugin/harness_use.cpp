@@ -141,11 +141,13 @@ std::vector<std::string> OpenTransform::Flush() {
 }
 
 std::string AcceptedSchema(CheckRun& run, const Component& component) {
+  std::string& known = run.accepted[&component];
   std::string why;
   for (const std::string_view name : SampleSchemaNames()) {
+    if (!known.empty()) return known;
     try {
       OpenSink sink(run, component, name);
-      if (sink.Write(100, 10, true, Shape::kPlain) >= 0 && sink.Flush() >= 0) return std::string(name);
+      if (sink.Write(100, 10, true, Shape::kPlain) >= 0 && sink.Flush() >= 0) return known = name;
       why = sink.session.message();
     } catch (const CheckSkipped& skip) {
       why = skip.what();

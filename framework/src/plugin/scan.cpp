@@ -115,9 +115,8 @@ std::string Abi() { return fmt::format("{}.{}", ETL_ABI_MAJOR, ETL_ABI_MINOR); }
 
 }  // namespace
 
-PluginScan ScanPlugin(const std::string& path) {
-  const ChildLimits limits;
-  const ChildEnd end = RunInChild(limits, [&] { return Describe(path); });
+PluginScan ScanPlugin(const std::string& path, std::chrono::milliseconds limit) {
+  const ChildEnd end = RunInChild({limit, true}, [&] { return Describe(path); });
   if (end.how == ChildEnd::kReturned) {
     try {
       return FromJson(*Parse(end.output));
@@ -129,7 +128,7 @@ PluginScan ScanPlugin(const std::string& path) {
     }
   }
   const std::string how = end.how == ChildEnd::kTimedOut
-                              ? fmt::format("that loading it did not end within {} s", limits.time.count() / 1000)
+                              ? fmt::format("that loading it did not end within {} ms", limit.count())
                               : "that loading it " + end.Text();
   PluginScan scan;
   scan.refused = Refusal(path, how, "a library that loads without side effects",

@@ -1,5 +1,6 @@
 // What is in a plugin file, found out in a child process and remembered.
 #pragma once
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -24,7 +25,7 @@ struct PluginScan {
 };
 
 /// Loads the file in a child process and says what is in it.  The file has passed CheckPluginFile().
-PluginScan ScanPlugin(const std::string& real_path);
+PluginScan ScanPlugin(const std::string& real_path, std::chrono::milliseconds limit = std::chrono::seconds(10));
 
 /// Scans by device, inode, size and times of the file.  One JSON file, 0600, replaced as a whole.  A file that cannot be
 /// read or is damaged counts as empty: it is only a matter of speed.

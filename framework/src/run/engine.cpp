@@ -350,7 +350,8 @@ void Engine::LoadState() {
   const Identity now = IdentityNow();
   const bool interrupted = state_.generation > 0 && !state_.complete;
   if (interrupted || (state_.generation > 0 && !state_.plan_state.empty())) {
-    const std::vector<std::string> lines = Differences(state_.identity, now);
+    // No identity: it was accepted as it is (etl state accept).
+    const std::vector<std::string> lines = state_.identity.empty() ? std::vector<std::string>() : Differences(state_.identity, now);
     if (!lines.empty()) {
       std::string all;
       for (const std::string& l : lines) all += "\n  " + l;
@@ -649,6 +650,9 @@ void Engine::Finish(RunResult& result) {
   result.reasons = std::move(reasons);
   for (const auto& [stage, ns] : limited_ns_) result.limited.emplace_back(all[static_cast<std::size_t>(stage)]->config->key, ns);
   std::sort(result.limited.begin(), result.limited.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  const auto before = state_.totals.find("rows_rejected");
+  const std::int64_t rejected = rejected_ + (before == state_.totals.end() ? 0 : before->second);   // of the whole pass
+  if (rejects_ && rejected > 0 && !reject_stop_) result.rejects_file = store_->rejects_file();
   if (rejects_ && rejects_->added() > 0) result.rejects_file = store_->rejects_file();
 
   if (failure_) {
@@ -659,7 +663,7 @@ void Engine::Finish(RunResult& result) {
     result.message = "stopped by a signal; what was read is delivered, and the state is saved";
   } else if (!result.rejects_file.empty()) {
     result.exit = Exit::kRejected;
-    result.message = fmt::format("finished, but {} rows were rejected", rejected_);
+    result.message = fmt::format("finished, but {} {} rejected", rejected, rejected == 1 ? "row was" : "rows were");
   }
   if (store_ && !state_.complete && state_.generation > 0 && result.exit != Exit::kConfig && result.exit != Exit::kState) {
     result.next.push_back("etl run " + config_.file);

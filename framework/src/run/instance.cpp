@@ -190,7 +190,7 @@ HostSide::HostSide(RunContext& r, const StageConfig& s, StageCounters& c, const 
 }
 
 HostSide::~HostSide() {
-  if (reserved_) run.Charge(-reserved_);
+  if (reserved_ != 0) run.Charge(-reserved_);
 }
 
 void HostSide::Reject(const etl_reject& r) {

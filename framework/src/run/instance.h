@@ -96,7 +96,7 @@ class HostSide {
 
  private:
   std::int64_t wake_at_ = 0;
-  std::int64_t reserved_ = 0;
+  std::atomic<std::int64_t> reserved_{0};
   etl_host table_;
   friend struct HostCalls;
 };

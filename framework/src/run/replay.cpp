@@ -103,7 +103,7 @@ RunResult Engine::Replay() {
     if (!moved) throw Error(Exit::kState, fmt::format("cannot replace {}: {}", file, std::strerror(errno)));
     if (left) {
       result.exit = Exit::kRejected;
-      result.message = fmt::format("{} rows are still rejected", left);
+      result.message = fmt::format("{} {} still rejected", left, left == 1 ? "row is" : "rows are");
       result.rejects_file = file;
     }
   } catch (const Stopped&) {

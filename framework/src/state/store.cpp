@@ -78,6 +78,13 @@ auto Translate(const std::string& file, const std::string& doing, F&& f) {
   }
 }
 
+/// Also of a file with bytes in it: where a crash cut its making short, SQLite takes them back on opening.
+bool Empty(Session& session) {
+  int tables = 0;
+  session << "SELECT count(*) FROM sqlite_master", into(tables), now;
+  return tables == 0;
+}
+
 void CheckFile(Session& session, const std::string& file) {
   int version = 0, application = 0;
   session << "PRAGMA user_version", into(version), now;
@@ -198,14 +205,12 @@ struct StateStore::Impl {
     RefuseStranger(file);
     const int fd = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) Throw(fmt::format("cannot open {}: {}", file, std::strerror(errno)));
-    struct stat s{};
-    fstat(fd, &s);
     close(fd);
     Translate(file, "cannot be opened", [&] {
       session = std::make_unique<Session>(Connect(file));
       Session& db = *session;
       db << "PRAGMA synchronous = FULL", now;
-      if (s.st_size == 0) {
+      if (Empty(db)) {
         db << "BEGIN IMMEDIATE", now;
         db << "CREATE TABLE item(kind TEXT, key TEXT, value BLOB, PRIMARY KEY(kind, key)) WITHOUT ROWID", now;
         db << "CREATE TABLE split(id BLOB PRIMARY KEY, state BLOB, position BLOB, seq INTEGER, rows INTEGER, "
@@ -327,6 +332,7 @@ State PeekState(const std::string& folder) {
   return Translate(file, "cannot be read", [&] {
     Session session = Connect(file);
     session << "PRAGMA query_only = 1", now;
+    if (Empty(session)) return State();
     CheckFile(session, file);
     return Read(session);
   });

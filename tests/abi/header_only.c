@@ -1,0 +1,2 @@
+#include <etl/plugin.h>
+int main(void) { return ETL_OK; }
