@@ -466,6 +466,7 @@ void Engine::StartThreads() {
 }
 
 void Engine::SaveNow() {
+  const std::lock_guard saving(store_mutex_);
   State state;
   {
     const std::lock_guard lock(save_mutex);
@@ -478,19 +479,13 @@ void Engine::SaveNow() {
     }
     if (splits) splits->Save(state);
   }
-  std::int64_t rejected = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    rejected = rejected_;
-  }
-  const auto total = [&](const char* key, std::int64_t now) { state.totals[key] = state_.totals[key] + now; };
+  const auto total = [&](const char* key, std::int64_t now) { state.totals[key] += now; };   // to those of earlier runs
   std::int64_t delivered = 0;
   for (const auto& s : sinks) delivered += s->counters.rows_in.load();
   total("rows_read", source.counters.rows_out.load());
   total("rows_delivered", delivered);
   total("rows_filtered", filtered.load());
-  total("rows_rejected", rejected);
-  const std::lock_guard lock(store_mutex_);
+  total("rows_rejected", rejects_->added());
   rejects_->Sync();   // before any position that passes them
   store_->Save(state);
   if (splits) splits->CommittedTo(state);
@@ -651,9 +646,8 @@ void Engine::Finish(RunResult& result) {
   for (const auto& [stage, ns] : limited_ns_) result.limited.emplace_back(all[static_cast<std::size_t>(stage)]->config->key, ns);
   std::sort(result.limited.begin(), result.limited.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
   const auto before = state_.totals.find("rows_rejected");
-  const std::int64_t rejected = rejected_ + (before == state_.totals.end() ? 0 : before->second);   // of the whole pass
-  if (rejects_ && rejected > 0 && !reject_stop_) result.rejects_file = store_->rejects_file();
-  if (rejects_ && rejects_->added() > 0) result.rejects_file = store_->rejects_file();
+  const std::int64_t rejected = (rejects_ ? rejects_->added() : 0) + (before == state_.totals.end() ? 0 : before->second);
+  if (rejects_ && rejected > 0) result.rejects_file = store_->rejects_file();   // of the whole pass
 
   if (failure_) {
     result.exit = failure_->exit();

@@ -15,6 +15,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <mutex>
@@ -102,6 +103,16 @@ struct RejectsWriter::Impl {
     char c = '\n';
     while (end > 0 && pread(fd, &c, 1, end - 1) == 1 && c != '\n') --end;
     if (ftruncate(fd, end) != 0 || lseek(fd, end, SEEK_SET) < 0) Fail("cannot be cut to its last whole line");
+    if (end == 0) SyncFolder();
+  }
+  /// The name of a new file must outlast a crash of the machine as its content does.
+  void SyncFolder() const {
+    const int folder = open(std::filesystem::path(file).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool synced = folder >= 0 && fsync(folder) == 0;
+    const int why = errno;
+    if (folder >= 0) close(folder);
+    errno = why;
+    if (!synced) Fail("its folder cannot be synced");
   }
 };
 

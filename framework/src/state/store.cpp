@@ -53,6 +53,27 @@ void MakeFolder(const std::string& folder) {
   }
 }
 
+int OpenPrivate(const std::string& path) {
+  int fd = -1;
+  do {
+    fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  } while (fd < 0 && errno == EINTR);
+  return fd;
+}
+
+/// False with errno.
+bool Rewrite(int fd, const std::string& text) {
+  while (ftruncate(fd, 0) != 0) {
+    if (errno != EINTR) return false;
+  }
+  for (std::size_t at = 0; at < text.size();) {
+    const ssize_t n = pwrite(fd, text.data() + at, text.size() - at, static_cast<off_t>(at));
+    if (n < 0 && errno != EINTR) return false;
+    if (n > 0) at += static_cast<std::size_t>(n);
+  }
+  return true;
+}
+
 std::string Utc() {
   const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   std::tm t{};
@@ -186,7 +207,7 @@ struct StateStore::Impl {
   void Lock() {
     const std::string path = folder + "/lock";
     RefuseStranger(path);
-    lock = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    lock = OpenPrivate(path);
     if (lock < 0) Throw(fmt::format("cannot open {}: {}", path, std::strerror(errno)));
     if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
       throw Error(Exit::kBusy, fmt::format("another run holds this pipeline ({}); wait for it or stop it", LockHolder(folder)));
@@ -195,15 +216,13 @@ struct StateStore::Impl {
     gethostname(host, sizeof host - 1);
     const std::string text = fmt::format("pid {} on {} since {}\n", getpid(), host, Utc());
     // What the file says is for people; the lock itself is the kernel's.
-    if (ftruncate(lock, 0) != 0 || pwrite(lock, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
-      Throw(fmt::format("cannot write {}: {}", path, std::strerror(errno)));
-    }
+    if (!Rewrite(lock, text)) Throw(fmt::format("cannot write {}: {}", path, std::strerror(errno)));
   }
 
   void Open() {
     file = folder + "/state.db";
     RefuseStranger(file);
-    const int fd = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    const int fd = OpenPrivate(file);
     if (fd < 0) Throw(fmt::format("cannot open {}: {}", file, std::strerror(errno)));
     close(fd);
     Translate(file, "cannot be opened", [&] {
