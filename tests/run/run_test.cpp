@@ -40,6 +40,7 @@ TEST_CASE("every row of every split arrives through several readers, workers and
   CHECK(s.splits.size() == 13);
   for (const auto& [id, split] : s.splits) CHECK(split.done);
   CHECK(s.totals.at("rows_delivered") == 10007);
+  CHECK(s.totals.at("rows_read") == 10007);
   CHECK(s.kept.empty());
 }
 

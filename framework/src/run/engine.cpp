@@ -482,7 +482,8 @@ void Engine::SaveNow() {
   const auto total = [&](const char* key, std::int64_t now) { state.totals[key] += now; };   // to those of earlier runs
   std::int64_t delivered = 0;
   for (const auto& s : sinks) delivered += s->counters.rows_in.load();
-  total("rows_read", source.counters.rows_out.load());
+  std::int64_t& read = state.totals["rows_read"] = 0;   // below the watermarks: rows read again do not count twice
+  for (const auto& [id, split] : state.splits) read += split.rows_read;
   total("rows_delivered", delivered);
   total("rows_filtered", filtered.load());
   total("rows_rejected", rejects_->added());

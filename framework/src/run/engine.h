@@ -283,9 +283,11 @@ class Writer : public HostSide {
   std::unique_ptr<Worker> worker_;
   std::unique_ptr<TransformSide> filter_side_;
   std::unique_ptr<Worker> filter_;
-  std::mutex mutex_;                      // over pending_, again_
+  bool HoldsMuch();
+  std::mutex mutex_;                      // over pending_, again_, pending_bytes_
   std::map<std::uint64_t, Pending> pending_;   // by first row
   std::vector<std::uint64_t> again_;
+  std::int64_t pending_bytes_ = 0;        // of the rows in pending_
   std::uint64_t next_id_ = 1, next_row_ = 0;
 };
 

@@ -99,6 +99,7 @@ std::optional<Writer::Pending> Writer::TakePending(std::uint64_t id) {
     if (at->second.id != id) continue;
     Pending taken = std::move(at->second);
     pending_.erase(at);
+    pending_bytes_ -= taken.flow.array->bytes();
     counters.in_flight.fetch_sub(1);
     return taken;
   }
@@ -144,6 +145,7 @@ void Writer::WriteOne(Flow flow, unsigned attempt, std::int64_t since) {
   {
     const std::lock_guard lock(mutex_);
     pending_.try_emplace(first, Pending{id, first, std::move(flow), rows, 0});
+    pending_bytes_ += shared->bytes();
     again_.clear();
   }
   counters.in_flight.fetch_add(1);
@@ -237,12 +239,19 @@ void Writer::Flush() {
   {
     const std::lock_guard lock(mutex_);
     safe.swap(pending_);
+    pending_bytes_ = 0;
   }
   for (auto& [row, p] : safe) {
     counters.in_flight.fetch_sub(1);
     Count(p);
     p.flow.Settle();
   }
+}
+
+/// Rows that a sink has taken over stay in memory until it says that they are safe, in case it rejects some.
+bool Writer::HoldsMuch() {
+  const std::lock_guard lock(mutex_);
+  return pending_bytes_ > std::max<std::int64_t>(run.config.memory_limit / 8, 4 << 20);
 }
 
 void Writer::Loop() {
@@ -264,7 +273,7 @@ void Writer::Loop() {
         });
       }
     }
-    if (flush_due.exchange(false) && (written || sink_.transactional)) {
+    if ((flush_due.exchange(false) && (written || sink_.transactional)) || HoldsMuch()) {
       Flush();
       written = false;
     }
