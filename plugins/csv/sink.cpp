@@ -27,11 +27,11 @@ void CsvSink::Prepare(const ArrowSchema& in) {
     switch (plan.format.kind) {
       case Kind::kInt8: case Kind::kInt16: case Kind::kInt32: case Kind::kInt64:
       case Kind::kUInt8: case Kind::kUInt16: case Kind::kUInt32: plan.form = Form::kInteger; break;
-      case Kind::kFloat64: plan.form = Form::kFloat; break;
+      case Kind::kFloat16: case Kind::kFloat32: case Kind::kFloat64: plan.form = Form::kFloat; break;
       case Kind::kUtf8: plan.form = Form::kText; break;
       case Kind::kBinary: case Kind::kFixedBinary: case Kind::kDate32: case Kind::kDate64: case Kind::kTime:
       case Kind::kTimestamp: case Kind::kDuration: case Kind::kMonths: case Kind::kDayTime: case Kind::kMonthDayNano:
-      case Kind::kFloat16: case Kind::kFloat32: plan.form = Form::kQuotedByJson; break;
+        plan.form = Form::kQuotedByJson; break;
       default: break;
     }
     if (child.dictionary) plan.form = Form::kJson;
@@ -88,9 +88,12 @@ bool CsvSink::AppendValue(std::size_t column, const Rows& in, std::int64_t row, 
       return true;
     }
     case Form::kFloat: {
-      const auto value = arrow::ValueAt<double>(array.buffers[1], at + array.offset);
-      const auto end = std::to_chars(text, text + sizeof text, value).ptr;
-      out.append(text, end);
+      const void* const values = array.buffers[1];
+      const std::int64_t i = at + array.offset;
+      const auto put = [&](auto value) { out.append(text, std::to_chars(text, text + sizeof text, value).ptr); };
+      if (plan.format.kind == arrow::Kind::kFloat64) put(arrow::ValueAt<double>(values, i));
+      else if (plan.format.kind == arrow::Kind::kFloat32) put(arrow::ValueAt<float>(values, i));
+      else put(json_detail::HalfToFloat(arrow::ValueAt<std::uint16_t>(values, i)));
       return true;
     }
     case Form::kText: return AppendText(column, arrow::TextAt(plan.format.layout, array, at), out, reason);

@@ -64,8 +64,10 @@ std::int64_t ReadDate(Reader& in) {
   return DaysOf(y, m, d);
 }
 
-std::int64_t ReadTime(Reader& in) {
-  const std::int64_t h = in.Digits(2);
+/// `clock`: a time of day, up to 23:59:59.999999; else any number of hours.
+std::int64_t ReadTime(Reader& in, bool clock) {
+  std::int64_t h = in.Digits(2);
+  while (!clock && h < 100'000'000 && in.AtDigit()) h = h * 10 + in.Digits(1);
   in.Need(':');
   const std::int64_t m = in.Digits(2);
   std::int64_t s = 0, fraction = 0;
@@ -82,7 +84,7 @@ std::int64_t ReadTime(Reader& in) {
       }
     }
   }
-  in.Check(h <= 23 && m <= 59 && s <= 59);
+  in.Check((!clock || h <= 23) && m <= 59 && s <= 59);
   return ((h * 60 + m) * 60 + s) * kMicros + fraction;
 }
 
@@ -109,9 +111,10 @@ bool AppendDate(std::string_view text, Column& out) {
 
 bool AppendTime(std::string_view text, Column& out) {
   Reader in(text);
-  const std::int64_t micros = ReadTime(in);
+  const bool negative = in.Take('-');
+  const std::int64_t micros = ReadTime(in, false);
   if (!in.Done()) return false;
-  out.Append(micros);
+  out.Append(negative ? -micros : micros);
   return true;
 }
 
@@ -119,7 +122,7 @@ bool AppendTimestamp(std::string_view text, bool instant, Column& out) {
   Reader in(text);
   const std::int64_t days = ReadDate(in);
   if (!in.Take(' ') && !in.Take('t')) in.Need('T');
-  std::int64_t micros = ReadTime(in);
+  std::int64_t micros = ReadTime(in, true);
   if (instant) micros -= ReadZone(in);
   if (!in.Done()) return false;
   out.Append(days * 86'400 * kMicros + micros);

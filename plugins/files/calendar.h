@@ -10,7 +10,7 @@ namespace etl::files {
 /// "2024-02-29".  False, and nothing appended, when the text is none.
 bool AppendDate(std::string_view text, Column& out);
 
-/// "23:59", "23:59:59" or "23:59:59.123456": microseconds since midnight.
+/// "23:59", "23:59:59" or "23:59:59.123456": microseconds since midnight; also "-838:59:59", as databases have times.
 bool AppendTime(std::string_view text, Column& out);
 
 /// "2024-02-29T23:59:59.5+01:00", also with a space for the T.  `instant`: the zone must be there; else it must not.

@@ -55,7 +55,9 @@ Query::Query(Schema in, const Select& select, const TypeNames& types)
   }
   table_.Register(db);
   table_.ShowNothing();
-  Prepare("SELECT 1 FROM batch");   // declares the table, which the authorizer would take for writing
+  // Declares the tables, which the authorizer would take for writing.
+  Prepare("SELECT 1 FROM batch");
+  Prepare("SELECT 1 FROM json_each('[]'), json_tree('[]')");
   sqlite3_set_authorizer(db, Authorize, this);
   sqlite3_progress_handler(
       db, 100'000,
@@ -156,7 +158,8 @@ void Query::FindColumns(const Select& select) {
       ResultColumn c;
       c.name = sqlite3_column_name(full_.get(), at);
       const char* origin = sqlite3_column_origin_name(full_.get(), at);
-      if (origin) c.from = table_.Find(origin);
+      // To SQLite a subquery's column comes from where it came from there, whatever the subquery does with it.
+      if (origin && !item.subquery) c.from = table_.Find(origin);
       for (const ResultColumn& other : columns_) {
         if (other.name != c.name) continue;
         throw std::invalid_argument("two columns of the result have the name \"" + c.name +

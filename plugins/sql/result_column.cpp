@@ -3,7 +3,11 @@
 
 #include <etl/json.h>
 
+#include <cfloat>
 #include <charconv>
+#include <cmath>
+
+#include "files/json_check.h"
 
 namespace etl::sql {
 namespace {
@@ -14,6 +18,11 @@ using files::Kind;
 std::string_view TextOf(sqlite3_stmt* row, int i) {
   const auto* p = reinterpret_cast<const char*>(sqlite3_column_text(row, i));
   return {p ? p : "", static_cast<std::size_t>(sqlite3_column_bytes(row, i))};
+}
+
+bool IsJsonText(std::string_view text) {
+  thread_local files::JsonChecker checker;
+  return checker.IsJson(text);
 }
 
 std::string Number(double v) {
@@ -70,12 +79,23 @@ bool AppendValue(const FileColumn& column, sqlite3_stmt* row, int i, int type, C
       return true;
     case Kind::kFloat32:
       if (type != SQLITE_INTEGER && type != SQLITE_FLOAT) break;
-      out.Append(static_cast<float>(sqlite3_column_double(row, i)));
-      return true;
+      if (const double v = sqlite3_column_double(row, i); std::isinf(v) || std::fabs(v) <= FLT_MAX) {
+        out.Append(static_cast<float>(v));
+        return true;
+      }
+      break;
     case Kind::kUtf8: case Kind::kJson: {
-      if (type != SQLITE_TEXT) return false;
+      const bool number = column.kind == Kind::kJson && (type == SQLITE_INTEGER || type == SQLITE_FLOAT);
+      if (type != SQLITE_TEXT && !number) return false;
+      if (type == SQLITE_FLOAT) {
+        const std::string shown = Number(sqlite3_column_double(row, i));
+        if (!IsJsonText(shown)) return false;
+        out.Append(shown);
+        return true;
+      }
       const std::string_view text = TextOf(row, i);
       if (ValidUtf8(text) != text.size()) return false;
+      if (column.kind == Kind::kJson && !IsJsonText(text)) return false;
       out.Append(text);
       return true;
     }

@@ -171,11 +171,14 @@ Select ParseSelect(std::string_view query) {
   for (std::size_t first = from;; ++from) {
     const Token& t = tokens[from];
     if (t.kind == Kind::kEnd) Refuse("it has no FROM; write SELECT ... FROM batch");
-    const bool ends = t.depth == 0 && Is(t, "FROM");
+    const bool ends = t.depth == 0 && Is(t, "FROM") && !Is(tokens[from - 1], "DISTINCT");  // IS DISTINCT FROM
     if (!ends && !(t.depth == 0 && Is(t, ","))) continue;
     if (from == first) Refuse("an item of the list before FROM is missing");
     const bool star = Is(tokens[from - 1], "*") && (from - first == 1 || Is(tokens[from - 2], "."));
-    out.items.push_back({Text(query, tokens, first, from), star});
+    const bool subquery = std::any_of(tokens.begin() + static_cast<std::ptrdiff_t>(first),
+                                      tokens.begin() + static_cast<std::ptrdiff_t>(from),
+                                      [](const Token& inner) { return Is(inner, "SELECT"); });
+    out.items.push_back({Text(query, tokens, first, from), star, subquery});
     if (ends) break;
     first = from + 1;
   }
@@ -212,7 +215,7 @@ Select SelectWhere(std::string_view condition) {
   const std::string inside = Text(condition, tokens, 0, tokens.size() - 1);
   RefuseWindows(tokens);
   Select out;
-  out.items.push_back({"*", true});
+  out.items.push_back({"*", true, false});
   out.from = "FROM batch";
   out.where = "WHERE (" + inside + "\n)";
   out.text = "SELECT * " + out.from + " " + out.where;

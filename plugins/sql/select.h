@@ -11,6 +11,7 @@ namespace etl::sql {
 struct SelectItem {
   std::string text;
   bool star = false;  ///< `*`, `batch.*`
+  bool subquery = false;  ///< holds a SELECT of its own
 };
 
 /// `SELECT items FROM batch [[AS] alias] [WHERE condition]`

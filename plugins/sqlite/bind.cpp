@@ -35,6 +35,13 @@ Binder::Binder(const ArrowSchema& schema) : schema_(schema) {
   texts_.resize(how_.size());
 }
 
+bool Binder::IsNull(std::size_t column, std::int64_t row) const {
+  const ArrowArray& array = *batch_->children[column];
+  if (how_[column] == How::kNull) return true;
+  if (array.null_count == 0 || array.n_buffers == 0 || !array.buffers[0]) return false;
+  return !arrow::BitAt(array.buffers[0], row + array.offset + batch_->offset);
+}
+
 void Binder::Begin(const ArrowArray& batch) {
   batch_ = &batch;
   for (std::size_t i = 0; i < how_.size(); ++i) {
@@ -66,7 +73,8 @@ std::optional<std::string> Binder::Bind(sqlite3_stmt* s, int i, std::size_t c, s
       return std::nullopt;
     }
     std::string_view value = text;
-    if (value.size() >= 2 && value[0] == '"') value = value.substr(1, value.size() - 2);   // dates and times need no escapes
+    // Dates and times need no escapes.
+    if (schema_.children[c]->format[0] == 't' && value[0] == '"') value = value.substr(1, value.size() - 2);
     sqlite3_bind_text64(s, i, value.data(), value.size(), SQLITE_STATIC, SQLITE_UTF8);
     return std::nullopt;
   }

@@ -21,6 +21,7 @@ class Binder {
   /// Binds column `column` of a row as parameter `i` (from 1).  What cannot be said in SQLite exactly is returned as a
   /// sentence, and the row is not to be written.  Text and bytes stay the batch's.
   std::optional<std::string> Bind(sqlite3_stmt* s, int i, std::size_t column, std::int64_t row);
+  bool IsNull(std::size_t column, std::int64_t row) const;
   /// What CREATE TABLE declares for a column.
   static std::string Declared(const ArrowSchema& field);
 

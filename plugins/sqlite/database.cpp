@@ -2,6 +2,7 @@
 #include "database.h"
 
 #include <algorithm>
+#include <cctype>
 
 namespace etl::sqlite {
 
@@ -27,11 +28,21 @@ std::string Quote(std::string_view name) {
 }
 
 Statement::Statement(sqlite3* db, const std::string& sql) {
-  sqlite3_stmt* s = nullptr;
-  if (sqlite3_prepare_v3(db, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &s, nullptr) != SQLITE_OK) {
-    Fail(db, "preparing " + sql.substr(0, 200));
-  }
-  s_.reset(s);
+  const auto prepare = [&](std::string_view text, const char** tail) {
+    sqlite3_stmt* s = nullptr;
+    if (sqlite3_prepare_v3(db, text.data(), static_cast<int>(text.size()), SQLITE_PREPARE_PERSISTENT, &s, tail) != SQLITE_OK) {
+      Fail(db, "preparing " + sql.substr(0, 200));
+    }
+    s_.reset(s);
+    return s != nullptr;
+  };
+  const char* tail = nullptr;
+  const bool any = prepare(sql, &tail);
+  const auto rest = std::string_view(sql).substr(static_cast<std::size_t>(tail - sql.data()));
+  if (!any || rest.empty()) return;
+  auto first = std::move(s_);
+  if (prepare(rest, nullptr)) throw Fatal("there is more than one statement in " + sql.substr(0, 200));
+  s_ = std::move(first);
 }
 
 bool Statement::Step() const {
@@ -58,10 +69,11 @@ Database::Database(const std::string& path, bool write) {
   if (rc != SQLITE_OK) throw ConfigError("path", "cannot open " + path + ": " + sqlite3_errmsg(db));
   sqlite3_extended_result_codes(db, 1);
   sqlite3_busy_timeout(db, 2000);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);  // a misspelt "name" is an error, and not a text
   try {
     if (!write) Run("PRAGMA query_only = 1");
     Value("SELECT count(*) FROM sqlite_schema");   // the file is read only now: is it a database?
-  } catch (const Fatal& e) {
+  } catch (const Fatal&) {
     throw ConfigError("path", "cannot read " + path + ": " + sqlite3_errmsg(db));
   }
 }
@@ -76,12 +88,16 @@ std::string Database::Value(const std::string& sql) const {
 }
 
 std::vector<TableColumn> Database::Columns(const std::string& table) const {
-  const Statement s(get(), "SELECT name, type, \"notnull\", dflt_value IS NOT NULL, pk, hidden FROM pragma_table_xinfo(?)");
+  // An INTEGER PRIMARY KEY of a table with rowids is given a number by itself.
+  const Statement s(get(),
+                    "SELECT name, type, \"notnull\", dflt_value IS NOT NULL OR (pk AND upper(type) = 'INTEGER' AND (SELECT sum(pk) "
+                    "FROM pragma_table_xinfo(?1)) = 1 AND NOT (SELECT max(wr) FROM pragma_table_list WHERE name = ?1 COLLATE NOCASE)), "
+                    "pk, hidden FROM pragma_table_xinfo(?1)");
   s.BindText(1, table);
   std::vector<TableColumn> columns;
   while (s.Step()) {
     if (s.Int(5) == 1) continue;   // hidden, of a virtual table
-    columns.push_back({std::string(s.Text(0)), std::string(s.Text(1)), s.Int(2) != 0, s.Int(3) != 0, s.Int(5) > 1,
+    columns.push_back({std::string(s.Text(0)), std::string(s.Text(1)), s.Int(2) != 0, s.Int(5) > 1, s.Int(3) != 0,
                        static_cast<int>(s.Int(4))});
   }
   return columns;
@@ -103,7 +119,7 @@ bool Database::HasUnique(const std::string& table, const std::vector<std::string
   const Statement indexes(get(), "SELECT name FROM pragma_index_list(?) WHERE \"unique\" AND NOT partial");
   indexes.BindText(1, table);
   while (indexes.Step()) {
-    const Statement columns(get(), "SELECT name FROM pragma_index_info(?)");
+    const Statement columns(get(), "SELECT coalesce(name, '') FROM pragma_index_info(?)");  // '': an expression
     columns.BindText(1, indexes.Text(0));
     have.clear();
     while (columns.Step()) have.push_back(lower(std::string(columns.Text(0))));

@@ -14,7 +14,8 @@ namespace etl::sqlite {
 /// A column of a table, as the database declares it.
 struct TableColumn {
   std::string name, type;     ///< type: as declared
-  bool not_null = false, has_default = false, generated = false;
+  bool not_null = false, generated = false;
+  bool has_default = false;   ///< also the numbers of an INTEGER PRIMARY KEY
   int key = 0;                ///< place in the primary key, from 1; 0: none
 };
 

@@ -8,16 +8,6 @@
 namespace etl::sqlite {
 namespace {
 
-Type TypeFor(const std::string& declared) {
-  std::string d = declared;
-  std::transform(d.begin(), d.end(), d.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  const auto has = [&d](const char* part) { return d.find(part) != std::string::npos; };
-  if (has("INT")) return Int64();
-  if (has("BLOB")) return Binary();
-  if (has("REAL") || has("FLOA") || has("DOUB")) return Float64();
-  return Utf8();
-}
-
 std::size_t Find(const Schema& in, const std::string& name, const char* option) {
   for (std::size_t i = 0; i < in.size(); ++i) {
     if (in[i].name == name) return i;
@@ -56,13 +46,15 @@ void SqliteLookup::Prepare(const Schema& in) {
   keys_.clear();
   compared_.clear();
   added_.clear();
+  shapes_.clear();
   for (const auto& [mine, theirs] : on) {
     declared(theirs, "on");
     keys_.push_back(Find(in, mine, "on"));
     where += (where.empty() ? "" : " AND ") + Quote(theirs) + " = ?";
   }
   for (const auto& [mine, theirs] : columns) {
-    added_.push_back({mine, TypeFor(declared(theirs, "columns")), true});
+    shapes_.push_back(ShapeOf(declared(theirs, "columns")));
+    added_.push_back({mine, TypeOf(shapes_.back()), true});
     list += (list.empty() ? "" : ", ") + Quote(theirs);
     if (std::any_of(in.begin(), in.end(), [&m = mine](const Field& f) { return f.name == m; })) {
       throw ConfigError("columns", "the rows have a column \"" + mine + "\" already");
@@ -91,8 +83,10 @@ void SqliteLookup::Open(const Schema& in) {
 
 bool SqliteLookup::Changed(std::int64_t row) {
   int i = 0;
-  for (const std::size_t k : keys_) binder_->Bind(compare_.get(), ++i, k, row);
-  for (const std::size_t c : compared_) binder_->Bind(compare_.get(), ++i, c, row);
+  for (const std::size_t k : keys_) binder_->Bind(compare_.get(), ++i, k, row);  // as for the lookup
+  for (const std::size_t c : compared_) {
+    if (binder_->Bind(compare_.get(), ++i, c, row)) return true;  // the table cannot hold such a value
+  }
   const bool same = compare_.Step();
   compare_.Reset();
   return !same;
@@ -116,9 +110,12 @@ void SqliteLookup::Apply(const Rows& in) {
     if (!fits) continue;
     const bool found = lookup_.Step();
     if (only_missing ? !found : only_changed.empty() || !found || Changed(row)) {
-      AddFound(found, added);
-      rows.push_back(row + in.array().offset);
-      origin.push_back(in.row(row));
+      if (const auto unfit = AddFound(found, added)) {
+        host.Reject(in.row(row), *unfit);
+      } else {
+        rows.push_back(row + in.array().offset);
+        origin.push_back(in.row(row));
+      }
     }
     lookup_.Reset();
   }
@@ -134,17 +131,19 @@ void SqliteLookup::Apply(const Rows& in) {
   host.Emit(&out, origin.data());
 }
 
-/// The new columns of a row that passes, from the statement's current row.
-void SqliteLookup::AddFound(bool found, Batch& added) const {
+/// The new columns of a row that passes, from the statement's current row; or why they do not fit, and nothing then.
+std::optional<std::string> SqliteLookup::AddFound(bool found, Batch& added) {
+  const std::int64_t before = added.rows();
   for (std::size_t a = 0; a < added_.size(); ++a) {
-    Column& to = added[a];
     const int c = static_cast<int>(a);
-    if (!found || sqlite3_column_type(lookup_.get(), c) == SQLITE_NULL) to.Null();
-    else if (added_[a].type.format == "l") to.Append(lookup_.Int(c));
-    else if (added_[a].type.format == "g") to.Append(sqlite3_column_double(lookup_.get(), c));
-    else if (added_[a].type.format == "z") to.Append(lookup_.Blob(c));
-    else to.Append(lookup_.Text(c));
+    if (!found) {
+      added[a].Null();
+    } else if (!values_.Append(lookup_.get(), c, shapes_[a], added[a])) {
+      added.Truncate(before);
+      return "in \"" + table + "\", " + ValueReader::Unfit(lookup_.get(), c, columns[a].second, shapes_[a]);
+    }
   }
+  return std::nullopt;
 }
 
 }  // namespace etl::sqlite

@@ -2,6 +2,7 @@
 #pragma once
 #include "bind.h"
 #include "database.h"
+#include "value.h"
 
 namespace etl::sqlite {
 
@@ -24,12 +25,14 @@ class SqliteLookup : public Transform {
  private:
   void Prepare(const Schema& in);
   bool Changed(std::int64_t row);
-  void AddFound(bool found, Batch& added) const;
+  std::optional<std::string> AddFound(bool found, Batch& added);
 
   std::unique_ptr<Database> db_;
   Statement lookup_, compare_;
   std::vector<std::size_t> keys_, compared_;       // columns of the batch
   std::vector<Field> added_;
+  std::vector<Shape> shapes_;                      // of added_
+  ValueReader values_;
   std::unique_ptr<Binder> binder_;
 };
 

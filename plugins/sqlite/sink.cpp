@@ -47,6 +47,7 @@ void SqliteSink::Connect() {
   db->Run("PRAGMA journal_mode = " + journal);
   db->Run("PRAGMA synchronous = " + synchronous);
   db->Run("PRAGMA cache_size = -32768");
+  db->Run("PRAGMA wal_autocheckpoint = 16384");  // 64 MiB: a sync of the disk for each of them
   const std::lock_guard lock(mutex_);
   db_ = std::move(db);
 }
@@ -85,8 +86,9 @@ void SqliteSink::CreateTable(const ArrowSchema& schema) {
   for (std::size_t i = 0; i < map.size(); ++i) {
     const ArrowSchema& field = *schema.children[map[i].from];
     sql += (i ? ", " : "") + Quote(map[i].to) + " " + Binder::Declared(field);
-    if (alone && Same(keys[0], map[i].to)) sql += " PRIMARY KEY";
-    if (!(field.flags & ARROW_FLAG_NULLABLE)) sql += " NOT NULL";
+    const bool key = std::any_of(keys.begin(), keys.end(), [&](const std::string& k) { return Same(k, map[i].to); });
+    if (key || !(field.flags & ARROW_FLAG_NULLABLE)) sql += " NOT NULL";
+    if (alone && key) sql += " PRIMARY KEY";
   }
   if (keys.size() > 1) sql += ", PRIMARY KEY(" + List(keys) + ")";
   db_->Run(sql + ")");
@@ -102,12 +104,15 @@ void SqliteSink::CheckTable(const ArrowSchema& schema) {
   for (const ColumnMap& m : map) {
     const auto at = std::find_if(there.begin(), there.end(), [&](const TableColumn& c) { return Same(c.name, m.to); });
     if (at == there.end()) throw ConfigError("table", "table \"" + table + "\" has no column \"" + m.to + "\"; name what is to be written in columns");
+    if (std::count_if(map.begin(), map.end(), [&](const ColumnMap& other) { return Same(other.to, m.to); }) > 1) {
+      throw ConfigError("columns", "two columns of the rows would be written into column \"" + m.to + "\" of \"" + table + "\"");
+    }
     if (at->generated) throw ConfigError("columns", "column \"" + m.to + "\" of \"" + table + "\" is generated and cannot be written");
   }
   if (mode == "insert" || mode == "ignore" || mode == "upsert" || mode == "replace") {
     for (const TableColumn& c : there) {
       const bool written = std::any_of(map.begin(), map.end(), [&](const ColumnMap& m) { return Same(m.to, c.name); });
-      if (!written && c.not_null && !c.has_default && !c.generated && !c.key) {
+      if (!written && c.not_null && !c.has_default && !c.generated) {
         throw ConfigError("columns", "column \"" + c.name + "\" of \"" + table + "\" must not be null, and the rows have none");
       }
     }
@@ -117,8 +122,8 @@ void SqliteSink::CheckTable(const ArrowSchema& schema) {
       throw ConfigError("keys", "\"" + k + "\" is no column that is written");
     }
   }
-  if (mode == "upsert" && !db_->HasUnique(table, keys)) {
-    throw ConfigError("keys", "upsert needs a primary key or unique index over just " + List(keys) + " in table \"" + table + "\"");
+  if ((mode == "upsert" || (mode == "ignore" && !keys.empty())) && !db_->HasUnique(table, keys)) {
+    throw ConfigError("keys", mode + " needs a primary key or unique index over just " + List(keys) + " in table \"" + table + "\"");
   }
 }
 
@@ -126,10 +131,14 @@ void SqliteSink::Begin(const Run& run) {
   if ((mode == "upsert" || mode == "update" || mode == "delete") && keys.empty()) {
     throw ConfigError("keys", "mode \"" + mode + "\" needs keys");
   }
+  pipeline_ = run.pipeline;
+  key_ = run.key;
+  replay_ = run.replay;
   Connect();
   db_->Run("BEGIN IMMEDIATE");
   if (create && db_->Columns(table).empty()) CreateTable(*run.schema);
   CheckTable(*run.schema);
+  CheckStatement(*run.schema);
   if (truncate && !run.resumed && !run.replay) db_->Run("DELETE FROM " + Quote(table));
   if (exactly_once && !run.replay) {
     db_->Run(kPositions);
@@ -139,12 +148,22 @@ void SqliteSink::Begin(const Run& run) {
     forget.Step();
   }
   db_->Run("COMMIT");
-  pipeline_ = run.pipeline;
-  key_ = run.key;
+}
+
+void SqliteSink::CheckStatement(const ArrowSchema& schema) const {
+  const auto map = Mapped(schema);
+  if (mode == "update" && map.size() == keys.size()) {
+    throw ConfigError("keys", "mode \"update\" has nothing to set: all columns that are written are keys");
+  }
+  try {
+    Statement(db_->get(), Sql(map));
+  } catch (const Fatal&) {
+    throw ConfigError("table", "cannot write into \"" + table + "\": " + sqlite3_errmsg(db_->get()));
+  }
 }
 
 bool SqliteSink::Positions(const std::function<void(const Mark&)>& give) {
-  if (!exactly_once) return false;
+  if (!exactly_once || replay_) return false;
   const Statement s(db_->get(), "SELECT split, position, seq FROM _etl_position WHERE pipeline = ? AND run = ?");
   s.BindText(1, pipeline_);
   s.BindText(2, key_);
@@ -169,7 +188,7 @@ std::string SqliteSink::Sql(const std::vector<ColumnMap>& map) const {
   if (mode == "update") {
     return "UPDATE " + Quote(table) + " SET " + each(rest, ", ", [](const std::string& n) { return Quote(n) + " = ?"; }) + " WHERE " + where;
   }
-  const std::string verb = mode == "ignore" ? "INSERT INTO " : mode == "replace" ? "REPLACE INTO " : "INSERT INTO ";
+  const std::string verb = mode == "replace" ? "REPLACE INTO " : "INSERT INTO ";
   std::string sql = verb + Quote(table) + "(" + List(names) + ") VALUES(" + each(names, ", ", [](const std::string&) { return std::string("?"); }) + ")";
   if (mode == "ignore") sql += keys.empty() ? " ON CONFLICT DO NOTHING" : " ON CONFLICT(" + List(keys) + ") DO NOTHING";
   if (mode == "upsert") {
@@ -196,8 +215,9 @@ void SqliteSink::Open(const ArrowSchema& in, std::string_view) {
       if (!by_key || !is_key(m.to)) order_.push_back(m.from);
     }
   }
-  if (by_key) {
-    for (const std::string& k : keys) order_.push_back(from(k));
+  for (const std::string& k : keys) {
+    keys_from_.push_back({k, from(k)});
+    if (by_key) order_.push_back(from(k));
   }
   pipeline_ = HeadAs<SqliteSink>().pipeline_;
   key_ = HeadAs<SqliteSink>().key_;
@@ -205,6 +225,9 @@ void SqliteSink::Open(const ArrowSchema& in, std::string_view) {
 
 void SqliteSink::WriteRow(const Rows& in, std::int64_t row) {
   sqlite3_stmt* s = insert_.get();
+  for (const ColumnMap& k : keys_from_) {
+    if (binder_->IsNull(k.from, row)) return host.Reject(in.row(row), "the key column \"" + k.to + "\" is null");
+  }
   for (std::size_t i = 0; i < order_.size(); ++i) {
     if (const auto wrong = binder_->Bind(s, static_cast<int>(i) + 1, order_[i], row)) return host.Reject(in.row(row), *wrong);
   }
@@ -214,13 +237,16 @@ void SqliteSink::WriteRow(const Rows& in, std::int64_t row) {
     if (mode == "update" && sqlite3_changes(db_->get()) == 0) host.Reject(in.row(row), "no row of the table has this key");
     return;
   }
-  // The statement alone is undone; the transaction stands.
+  // The statement alone is undone; the transaction stands, unless the table itself says otherwise.
   const int code = sqlite3_extended_errcode(db_->get());
   const std::string why = sqlite3_errmsg(db_->get());
   sqlite3_reset(s);
   const int kind = code & 0xff;
-  if (kind == SQLITE_CONSTRAINT || kind == SQLITE_MISMATCH || kind == SQLITE_TOOBIG) return host.Reject(in.row(row), why, code);
   if (kind == SQLITE_INTERRUPT) throw Cancelled();
+  if (sqlite3_get_autocommit(db_->get())) {
+    throw Fatal("writing into \"" + table + "\": " + why + ", and the whole transaction was rolled back (by ON CONFLICT ROLLBACK or a trigger?)", code);
+  }
+  if (kind == SQLITE_CONSTRAINT || kind == SQLITE_MISMATCH || kind == SQLITE_TOOBIG) return host.Reject(in.row(row), why, code);
   throw Fatal("writing into \"" + table + "\": " + why, code);
 }
 
@@ -239,11 +265,21 @@ Written SqliteSink::Write(const Rows& in) {
   pending_.push_back(in.id());
   rows_ += in.size();
   for (std::int64_t c = 0; c < in.columns(); ++c) {
+    const std::string_view format = in.schema().children[c]->format;
+    if ((format != "u" && format != "z") || in.size() == 0) {
+      bytes_ += in.size() * 8;
+      continue;
+    }
     const ColumnView v = in.column(c);
-    if (v.layout() != Layout::kVar32 || in.size() == 0) bytes_ += in.size() * 8;
-    else bytes_ += v.Str(in.size() - 1).data() + v.Str(in.size() - 1).size() - v.Str(0).data();
+    bytes_ += v.Str(in.size() - 1).data() + v.Str(in.size() - 1).size() - v.Str(0).data();
   }
-  if (rows_ >= batch.rows || bytes_ >= batch.bytes.value) Commit();
+  if (rows_ < batch.rows && bytes_ < batch.bytes.value) return Written::kPending;
+  try {
+    Commit();
+  } catch (const Error& e) {
+    if (e.status != ETL_RETRY) throw;
+    host.Wake(host.Now());  // the rows are in the transaction: Tick() tries again, not the whole call
+  }
   return Written::kPending;
 }
 

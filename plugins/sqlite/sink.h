@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <map>
+
 #include "bind.h"
 #include "database.h"
 
@@ -39,14 +41,17 @@ class SqliteSink : public Sink {
   std::vector<ColumnMap> Mapped(const ArrowSchema& schema) const;
   std::string Sql(const std::vector<ColumnMap>& map) const;
   void WriteRow(const Rows& in, std::int64_t row);
+  void CheckStatement(const ArrowSchema& schema) const;
   void Commit();
 
   std::unique_ptr<Database> db_;
   std::mutex mutex_;                     // over db_ against Interrupt
   std::string pipeline_, key_;
+  bool replay_ = false;
   // worker
   std::vector<ColumnMap> map_;
   std::vector<std::size_t> order_;       // of the batch's columns in the statement
+  std::vector<ColumnMap> keys_from_;
   Statement insert_, mark_;
   std::unique_ptr<Binder> binder_;
   std::map<std::string, Mark> marks_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <functional>
 
 namespace etl::sqlite {
 namespace {
@@ -65,10 +66,9 @@ std::vector<std::string> Unpack(std::string_view text) {
   return parts;
 }
 
-std::string Upper(std::string s) {
-  std::transform(s.begin(), s.end(), s.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  return s;
-}
+bool Same(const std::string& a, const std::string& b) { return sqlite3_stricmp(a.c_str(), b.c_str()) == 0; }
+
+constexpr std::size_t kMostBytes = 4 << 20;  // of a batch
 
 }  // namespace
 
@@ -106,7 +106,7 @@ std::string SqliteSource::Base() const {
 }
 
 std::string SqliteSource::Conditions() const {
-  std::string all = where.empty() ? "1" : "(" + where + ")";
+  std::string all = where.empty() ? "1" : "(" + where + "\n)";  // a comment may end it
   if (incremental) {
     const std::string column = Quote(incremental->column);
     if (!low_.empty()) all += " AND " + column + " > ?3";
@@ -115,62 +115,75 @@ std::string SqliteSource::Conditions() const {
   return all;
 }
 
-/// SQLite's own rules of affinity (https://www.sqlite.org/datatype3.html#determination_of_column_affinity), but for types
-/// whose text must stay as it is.
 void SqliteSource::Describe(Schema& schema, const std::string& name, const std::string& declared) {
-  const std::string d = Upper(declared);
-  const auto has = [&d](const char* part) { return d.find(part) != std::string::npos; };
-  std::string type = has("INT") ? "int64" : has("BOOL") ? "bool" : has("JSON") ? "json" : has("CHAR") || has("CLOB") || has("TEXT") ? "utf8"
-                     : has("BLOB") ? "binary" : has("REAL") || has("FLOA") || has("DOUB") ? "float64" : "utf8";
-  if (const auto said = types.find(name); said != types.end()) type = said->second;
-  const auto add = [&](Type t, Shape shape) {
-    schema.push_back({name, std::move(t), true});
-    read_.push_back({name, shape});
-  };
-  if (type == "int64") add(Int64(), Shape::kInt);
-  else if (type == "float64") add(Float64(), Shape::kReal);
-  else if (type == "utf8") add(Utf8(), Shape::kText);
-  else if (type == "binary") add(Binary(), Shape::kBlob);
-  else if (type == "bool") add(Bool(), Shape::kBool);
-  else if (type == "json") add(Json(), Shape::kText);
-  else throw ConfigError("types." + name, "unknown type \"" + type + "\"; write int64, float64, utf8, binary, bool or json");
+  Shape shape = ShapeOf(declared);
+  if (const auto said = types.find(name); said != types.end()) {
+    const auto named = ShapeNamed(said->second);
+    if (!named) {
+      throw ConfigError("types", "unknown type \"" + said->second + "\" of column \"" + name +
+                                     "\"; write int64, float64, utf8, binary, bool or json");
+    }
+    shape = *named;
+  }
+  for (const ReadColumn& c : read_) {
+    if (c.name == name) throw ConfigError("query", "two columns have the name \"" + name + "\"; give one another name with AS");
+  }
+  schema.push_back({name, TypeOf(shape), true});
+  read_.push_back({name, shape});
+}
+
+/// A unique column, whose ranges hold every row just once.
+void SqliteSource::SplitBy(const std::vector<TableColumn>& there) {
+  const auto at = std::find_if(there.begin(), there.end(), [&](const TableColumn& c) { return Same(c.name, split_by); });
+  if (at == there.end()) throw ConfigError("split_by", "table \"" + table + "\" has no column \"" + split_by + "\"");
+  if (!db_->HasUnique(table, {split_by})) {
+    throw ConfigError("split_by", "column \"" + split_by + "\" has no unique index of its own; rows with one value could be read twice or not at all");
+  }
+  key_ = Quote(at->name);
+  // An index may compare otherwise than its column does: two values that are one to the column would be lost.
+  const Statement collation(db_->get(),
+                            "SELECT x.coll FROM pragma_index_list(?1) i, pragma_index_xinfo(i.name) x WHERE i.\"unique\" AND NOT "
+                            "i.partial AND x.key AND x.name = ?2 AND (SELECT sum(key) FROM pragma_index_xinfo(i.name)) = 1");
+  collation.BindText(1, table);
+  collation.BindText(2, at->name);
+  if (collation.Step()) key_ += " COLLATE " + Quote(collation.Text(0));
+  const Statement nulls(db_->get(), "SELECT 1 FROM " + Quote(table) + " WHERE " + Quote(at->name) + " IS NULL LIMIT 1");
+  if (!at->not_null && nulls.Step()) {
+    throw ConfigError("split_by", "column \"" + split_by + "\" holds null, which is in no range; leave those rows out with a view, or split by another column");
+  }
 }
 
 void SqliteSource::FindKey(const std::vector<TableColumn>& there) {
-  if (!split_by.empty()) {
-    if (std::none_of(there.begin(), there.end(), [&](const TableColumn& c) { return sqlite3_stricmp(c.name.c_str(), split_by.c_str()) == 0; })) {
-      throw ConfigError("split_by", "table \"" + table + "\" has no column \"" + split_by + "\"");
-    }
-    if (!db_->HasUnique(table, {split_by})) {
-      throw ConfigError("split_by", "column \"" + split_by + "\" has no unique index of its own; rows with one value could be read twice or not at all");
-    }
-    key_ = Quote(split_by);
+  if (!split_by.empty()) return SplitBy(there);
+  const Statement kind(db_->get(), "SELECT type, wr FROM pragma_table_list WHERE schema = 'main' AND name = ? COLLATE NOCASE");
+  kind.BindText(1, table);
+  const bool is_table = kind.Step() && kind.Text(0) == "table";
+  const bool has_rowid = is_table && kind.Int(1) == 0;
+  for (const char* name : {"rowid", "_rowid_", "oid"}) {
+    const bool shadowed = std::any_of(there.begin(), there.end(), [name](const TableColumn& c) { return Same(c.name, name); });
+    if (!has_rowid || shadowed) continue;
+    key_ = name;
     return;
   }
-  std::vector<std::string> primary;
-  for (const TableColumn& c : there) {
-    if (c.key) primary.push_back(c.name);
+  std::vector<TableColumn> primary;
+  std::copy_if(there.begin(), there.end(), std::back_inserter(primary), [](const TableColumn& c) { return c.key > 0; });
+  std::sort(primary.begin(), primary.end(), [](const TableColumn& a, const TableColumn& b) { return a.key < b.key; });
+  if (primary.size() == 1 && !has_rowid) {
+    key_ = Quote(primary[0].name);
+    return;
   }
-  const bool is_table = db_->Value("SELECT type FROM pragma_table_list WHERE name = '" + [&] {
-    std::string escaped;
-    for (const char c : table) escaped += c == '\'' ? std::string("''") : std::string(1, c);
-    return escaped;
-  }() + "' COLLATE NOCASE") == "table";
-  const bool shadowed = std::any_of(there.begin(), there.end(), [](const TableColumn& c) { return sqlite3_stricmp(c.name.c_str(), "rowid") == 0; });
-  bool has_rowid = false;
-  if (is_table && !shadowed) {
-    try {
-      const Statement probe(db_->get(), "SELECT rowid FROM " + Quote(table) + " LIMIT 0");
-      has_rowid = true;
-    } catch (const Fatal&) {
-      has_rowid = false;   // WITHOUT ROWID
-    }
+  for (const TableColumn& p : primary) order_ += (order_.empty() ? " ORDER BY " : ", ") + Quote(p.name);
+}
+
+/// Rows without a value of the growing column are in no run.
+void SqliteSource::CheckIncremental(const std::vector<TableColumn>& there) {
+  const auto at = std::find_if(there.begin(), there.end(), [&](const TableColumn& c) { return Same(c.name, incremental->column); });
+  if (at == there.end()) {
+    throw ConfigError("incremental.column", "table \"" + table + "\" has no column \"" + incremental->column + "\"");
   }
-  if (has_rowid) key_ = "rowid";
-  else if (primary.size() == 1) key_ = Quote(primary[0]);
-  else {
-    for (const std::string& p : primary) order_ += (order_.empty() ? " ORDER BY " : ", ") + Quote(p);
-  }
+  if (at->not_null || at->key) return;
+  const Statement nulls(db_->get(), "SELECT 1 FROM " + Quote(table) + " WHERE " + Quote(incremental->column) + " IS NULL LIMIT 1");
+  if (nulls.Step()) host.Warn("leaves out the rows whose \"" + incremental->column + "\" is null: they are newer than nothing");
 }
 
 Schema SqliteSource::Describe() {
@@ -183,9 +196,17 @@ Schema SqliteSource::Describe() {
   read_.clear();
   key_.clear();
   order_.clear();
+  const auto prepare = [this](const std::string& sql, const char* option) {
+    try {
+      return Statement(db_->get(), sql);
+    } catch (const Fatal&) {
+      throw ConfigError(option, sqlite3_errcode(db_->get()) ? sqlite3_errmsg(db_->get()) : "it must be one statement");
+    }
+  };
   if (!query.empty()) {
-    const Statement s(db_->get(), query);
-    if (!sqlite3_stmt_readonly(s.get())) throw ConfigError("query", "only a SELECT can be read");
+    const Statement s = prepare(query, "query");
+    if (sqlite3_column_count(s.get()) == 0 || !sqlite3_stmt_readonly(s.get())) throw ConfigError("query", "only a SELECT can be read");
+    if (sqlite3_bind_parameter_count(s.get()) > 0) throw ConfigError("query", "it has a parameter; write the value itself");
     for (int i = 0; i < sqlite3_column_count(s.get()); ++i) {
       const char* declared = sqlite3_column_decltype(s.get(), i);
       Describe(schema, sqlite3_column_name(s.get(), i), declared ? declared : "");
@@ -194,18 +215,22 @@ Schema SqliteSource::Describe() {
     const std::vector<TableColumn> there = db_->Columns(table);
     if (there.empty()) throw ConfigError("table", path + " has no table \"" + table + "\"");
     for (const std::string& c : columns) {
-      if (std::none_of(there.begin(), there.end(), [&](const TableColumn& t) { return t.name == c; })) {
+      if (std::none_of(there.begin(), there.end(), [&](const TableColumn& t) { return Same(t.name, c); })) {
         throw ConfigError("columns", "table \"" + table + "\" has no column \"" + c + "\"");
       }
     }
     for (const TableColumn& c : there) {
-      if (columns.empty() || std::find(columns.begin(), columns.end(), c.name) != columns.end()) Describe(schema, c.name, c.type);
+      const bool wanted = std::any_of(columns.begin(), columns.end(), [&](const std::string& n) { return Same(n, c.name); });
+      if (columns.empty() || wanted) Describe(schema, c.name, c.type);
     }
     FindKey(there);
+    if (incremental) CheckIncremental(there);
+    const Statement check = prepare(Base() + " WHERE " + (where.empty() ? "1" : "(" + where + "\n)"), "where");
+    if (sqlite3_bind_parameter_count(check.get()) > 0) throw ConfigError("where", "it has a parameter; write the value itself");
   }
   for (const auto& [name, type] : types) {
     if (std::none_of(read_.begin(), read_.end(), [&n = name](const ReadColumn& c) { return c.name == n; })) {
-      throw ConfigError("types." + name, "no column \"" + name + "\" is read");
+      throw ConfigError("types", "no column \"" + name + "\" is read");
     }
   }
   if (key_.empty()) {
@@ -227,7 +252,7 @@ void SqliteSource::Plan(bool fresh, std::string_view state) {
     s.Step();
     high_ = Encode(s.get(), 0);
     if (high_.empty()) high_ = low_;
-    planned_ = high_.empty();   // an empty table
+    planned_ = high_ == low_;   // nothing new, or an empty table
     return;
   }
   const auto parts = Unpack(state);
@@ -272,18 +297,20 @@ void SqliteSource::Open(const Split& split, std::string_view position) {
     order_ = head.order_;
   }
   const auto parts = Unpack(split.state);
-  const auto range = Unpack(parts.at(2));
+  if (parts.size() != 3) throw Fatal("the saved state is not one of this source's; start anew with 'etl state reset'");
+  const auto range = Unpack(parts[2]);
   low_ = parts[0];
   high_ = parts[1];
   from_ = range.at(0);
   to_ = range.at(1);
   ended_ = false;
   at_ = 0;
+  const bool begins = position.empty() || position == split.state;
   if (key_.empty()) {
-    skip_ = position.empty() ? 0 : std::stoll(std::string(position));
+    skip_ = begins ? 0 : std::stoll(std::string(position));
     statement_ = Statement(db_->get(), query.empty() ? Base() + " WHERE " + Conditions() + order_ : query);
   } else {
-    if (!position.empty()) from_ = std::string(position);
+    if (!begins) from_ = std::string(position);
     statement_ = Statement(db_->get(), Base() + " WHERE " + Conditions() + (from_.empty() ? "" : " AND " + key_ + " > ?1") +
                                            (to_.empty() ? "" : " AND " + key_ + " <= ?2") + " ORDER BY " + key_ + " LIMIT " +
                                            std::to_string(batch_rows));
@@ -294,35 +321,18 @@ void SqliteSource::Open(const Split& split, std::string_view position) {
   }
 }
 
-/// The current row into the batch; false: it was rejected.
-bool SqliteSource::Take(const Statement& row, Batch& out, const std::string& place) {
+/// The current row into the batch, or among the rejected ones.
+void SqliteSource::Take(const Statement& row, Batch& out, const std::function<std::string()>& place) {
   const std::int64_t before = out.rows();
   for (std::size_t i = 0; i < read_.size(); ++i) {
     const int c = static_cast<int>(i);
-    const int type = sqlite3_column_type(row.get(), c);
-    Column& to = out[i];
-    bool fits = true;
-    if (type == SQLITE_NULL) to.Null();
-    else if (read_[i].shape == Shape::kInt && type == SQLITE_INTEGER) to.Append(row.Int(c));
-    else if (read_[i].shape == Shape::kReal && (type == SQLITE_FLOAT || type == SQLITE_INTEGER)) {
-      const double d = sqlite3_column_double(row.get(), c);
-      fits = type == SQLITE_FLOAT || (row.Int(c) >= -(1LL << 53) && row.Int(c) <= 1LL << 53);
-      if (fits) to.Append(d);
-    } else if (read_[i].shape == Shape::kBool && type == SQLITE_INTEGER && (row.Int(c) == 0 || row.Int(c) == 1)) to.Append(row.Int(c) == 1);
-    else if (read_[i].shape == Shape::kText && type != SQLITE_BLOB) to.Append(row.Text(c));
-    else if (read_[i].shape == Shape::kBlob && (type == SQLITE_BLOB || type == SQLITE_TEXT)) to.Append(row.Blob(c));
-    else fits = false;
-    if (fits) continue;
-    for (std::size_t k = 0; k < read_.size(); ++k) out[k].Truncate(before);
-    static constexpr const char* kNames[] = {"", "an integer", "a float", "text", "a blob", "null"};
+    if (values_.Append(row.get(), c, read_[i].shape, out[i])) continue;
+    out.Truncate(before);
     std::string raw;
-    for (int k = 0; k < static_cast<int>(read_.size()); ++k) raw += (k ? "|" : "") + std::string(row.Text(k));
-    host.RejectInput(place, raw, "column \"" + read_[i].name + "\" holds " + kNames[type] +
-                                     ", which is not what its declared type says; name another type for it in types");
-    return false;
+    for (int k = 0; k < static_cast<int>(read_.size()); ++k) raw += (k ? "|" : "") + ValueReader::Text(row.get(), k);
+    return host.RejectInput(place(), raw,
+                            ValueReader::Unfit(row.get(), c, read_[i].name, read_[i].shape) + "; name another type for it in types");
   }
-  if (read_.empty()) out.set_rows(out.rows() + 1);
-  return true;
 }
 
 bool SqliteSource::NextKeyed(Batch& out, std::string& position) {
@@ -334,13 +344,16 @@ bool SqliteSource::NextKeyed(Batch& out, std::string& position) {
   const int key = static_cast<int>(read_.size());
   std::int64_t seen = 0;
   std::string last;
+  bool full = false;
   while (s.Step()) {
     ++seen;
     last = Encode(s.get(), key);
-    Take(s, out, table + " where " + key_ + " = " + last.substr(1));
+    Take(s, out, [&] { return table + " where " + key_ + " = " + last.substr(1); });
+    full = out.bytes() >= kMostBytes;
+    if (full) break;
   }
   s.Reset();
-  ended_ = seen < batch_rows;
+  ended_ = !full && seen < batch_rows;
   if (seen == 0) return false;
   if (from_.empty()) {   // the statement had no lower end; from now on it has
     from_ = last;
@@ -356,16 +369,21 @@ bool SqliteSource::NextKeyed(Batch& out, std::string& position) {
 
 bool SqliteSource::NextStream(Batch& out, std::string& position) {
   if (ended_) return false;
-  while (out.rows() < batch_rows) {
-    if (!statement_.Step()) {
-      ended_ = true;
-      break;
+  try {
+    while (out.rows() < batch_rows && out.bytes() < kMostBytes) {
+      ended_ = !statement_.Step();
+      if (ended_) break;
+      if (++at_ <= skip_) continue;
+      Take(statement_, out, [this] { return (table.empty() ? "query" : table) + " row " + std::to_string(at_); });
     }
-    if (++at_ <= skip_) continue;
-    Take(statement_, out, (table.empty() ? "query" : table) + " row " + std::to_string(at_));
+  } catch (const Retry&) {  // the statement begins anew then
+    statement_.Reset();
+    at_ = 0;
+    throw;
   }
   if (ended_) statement_.Reset();
-  position = std::to_string(std::max(at_, skip_));
+  skip_ = std::max(at_, skip_);
+  position = std::to_string(skip_);
   return out.rows() > 0 || !ended_;
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <functional>
 #include <map>
 
 #include "database.h"
+#include "value.h"
 
 namespace etl::sqlite {
 
@@ -37,19 +39,20 @@ class SqliteSource : public Source {
   void Interrupt() noexcept override;
 
  private:
-  enum class Shape { kInt, kReal, kText, kBlob, kBool };
   struct ReadColumn {
     std::string name;
     Shape shape;
   };
   void Connect();
   void FindKey(const std::vector<TableColumn>& there);
+  void SplitBy(const std::vector<TableColumn>& there);
+  void CheckIncremental(const std::vector<TableColumn>& there);
   std::string Base() const;                 ///< SELECT ... FROM ...
   std::string Conditions() const;
   void Describe(Schema& schema, const std::string& name, const std::string& declared);
   bool NextKeyed(Batch& out, std::string& position);
   bool NextStream(Batch& out, std::string& position);
-  bool Take(const Statement& row, Batch& out, const std::string& place);
+  void Take(const Statement& row, Batch& out, const std::function<std::string()>& place);
 
   std::unique_ptr<Database> db_;
   std::mutex mutex_;
@@ -62,6 +65,7 @@ class SqliteSource : public Source {
   bool planned_ = false;
   // worker
   Statement statement_;
+  ValueReader values_;
   std::string from_, to_;                   ///< (from, to], encoded; empty = open
   std::int64_t skip_ = 0, at_ = 0;
   bool ended_ = false;

@@ -92,6 +92,16 @@ TEST_CASE("a held row is handed on when the time that its transform asked for ha
   CHECK(Sorted(f.Ids()) == UpTo(500));
 }
 
+TEST_CASE("a transform that would hold for ever hands on what it holds when the readers wait for it") {
+  Fixture f;
+  const std::string hold = "[[transform]]\ntype = \"probe_hold\"\nn = 1000000\n";
+  CHECK(f.RunToml(Pipeline("rows = 20000\nbatch = 1", hold, kFile)).exit == Exit::kOk);   // the window
+  CHECK(Sorted(f.Ids()) == UpTo(20000));
+  Fixture g;
+  CHECK(g.RunToml(Pipeline("rows = 6000\npayload = 1000", hold, kFile, "memory_limit = \"2MiB\"")).exit == Exit::kOk);   // the budget
+  CHECK(Sorted(g.Ids()) == UpTo(6000));
+}
+
 TEST_CASE("a sink's linger is served by the host's clock") {
   Fixture f;
   const RunResult r = f.RunToml(Pipeline("rows = 1000\nblock_at = 300", "", kFile + "mode = \"flush\"\nlinger = \"10ms\""), [&](Run& run) {

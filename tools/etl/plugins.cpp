@@ -184,8 +184,12 @@ int PluginCheck(Context& c) {
   host::CheckOptions options;
   options.only.insert(c.args.only.begin(), c.args.only.end());
   if (!c.args.options.empty()) {
-    options.values = [&c](const Component& component, const std::string&) {
-      return ValuesOf(component, c.args.options, c.args, c.args.library);
+    Args absolute = c.args;  // each check runs in a folder of its own
+    for (std::string* path : {&absolute.options, &absolute.library})
+      *path = std::filesystem::absolute(*path).string();
+    for (std::string& dir : absolute.plugin_dirs) dir = std::filesystem::absolute(dir).string();
+    options.values = [absolute](const Component& component, const std::string&) {
+      return ValuesOf(component, absolute.options, absolute, absolute.library);
     };
   }
   if (!c.args.json) {

@@ -250,6 +250,12 @@ class Column {
       std::memcpy(&end, offsets_.data() + size * 4, 4);
       data_.Truncate(static_cast<std::size_t>(end));
     }
+    if (shape_.layout == Layout::kVar64) {
+      offsets_.Truncate(static_cast<std::size_t>(size + 1) * 8);
+      std::int64_t end = 0;
+      std::memcpy(&end, offsets_.data() + size * 8, 8);
+      data_.Truncate(static_cast<std::size_t>(end));
+    }
     if (nulls_) {
       validity_.Truncate(static_cast<std::size_t>((size + 7) / 8));
     } else {

@@ -103,7 +103,7 @@ class Component {
 
 struct Split {
   std::string id;
-  std::string state;           ///< where it begins
+  std::string state;           ///< opaque: what the split is
   std::int64_t rows = -1;      ///< estimates
   std::int64_t bytes = -1;
 };

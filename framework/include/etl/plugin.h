@@ -160,7 +160,7 @@ typedef struct etl_option {
 typedef struct etl_split { /* a part of a source's work that one worker reads on its own */
   uint32_t size, reserved;
   etl_str id;     /* unique in a run and the same again after a restart; printable */
-  etl_str state;  /* the position it begins at: what open() is given first */
+  etl_str state;  /* opaque: what the split is; the source finds it in every open() */
   int64_t rows;   /* estimate, or -1 */
   int64_t bytes;  /* estimate, or -1 */
 } etl_split;

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <exception>
 #include <system_error>
@@ -104,6 +105,7 @@ std::string ChildEnd::Text() const {
 ChildEnd RunInChild(const ChildLimits& limits, const std::function<std::string()>& body) {
   int pipe[2];
   if (::pipe2(pipe, O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category(), "making a pipe");
+  std::fflush(nullptr);  // or the child would print again what still waits here
   const pid_t parent = ::getpid(), child = ::fork();
   if (child < 0) {
     const int reason = errno;

@@ -31,6 +31,9 @@ constexpr int kMachine = EM_S390;
 #else
 #error "unknown machine: add its EM_ constant"
 #endif
+constexpr const char* kDamaged = "a damaged or cut-off ELF file";
+constexpr unsigned kMostSegments = 256;       ///< a damaged file must not take long
+constexpr std::size_t kMostVersions = 4096;
 constexpr int kData = std::endian::native == std::endian::little ? ELFDATA2LSB : ELFDATA2MSB;
 
 std::string MachineName(int machine) {
@@ -69,19 +72,19 @@ class MappedFile {
 
   template <class T>
   T At(std::uint64_t offset) const {
-    if (offset > size_ || sizeof(T) > size_ - offset) throw std::runtime_error("a damaged or cut-off ELF file");
+    if (offset > size_ || sizeof(T) > size_ - offset) throw std::runtime_error(kDamaged);
     T value;
     std::memcpy(&value, data_ + offset, sizeof value);
     return value;
   }
   std::string_view Bytes(std::uint64_t offset, std::uint64_t length) const {
-    if (offset > size_ || length > size_ - offset) throw std::runtime_error("a damaged or cut-off ELF file");
+    if (offset > size_ || length > size_ - offset) throw std::runtime_error(kDamaged);
     return {data_ + offset, length};
   }
   std::string Text(std::uint64_t offset) const {
     const std::string_view rest = Bytes(offset, size_ - std::min<std::uint64_t>(offset, size_));
     const auto end = rest.find('\0');
-    if (end == rest.npos) throw std::runtime_error("a damaged or cut-off ELF file");
+    if (end == rest.npos) throw std::runtime_error(kDamaged);
     return std::string(rest.substr(0, end));
   }
 
@@ -113,7 +116,7 @@ class Reader {
 
   void Read() {
     header_ = file_.At<Elf64_Ehdr>(0);
-    if (header_.e_phentsize != sizeof(Elf64_Phdr)) throw std::runtime_error("a damaged or cut-off ELF file");
+    if (header_.e_phentsize != sizeof(Elf64_Phdr) || header_.e_phnum > kMostSegments) throw std::runtime_error(kDamaged);
     for (unsigned i = 0; i < header_.e_phnum; ++i)
       segments_.push_back(file_.At<Elf64_Phdr>(header_.e_phoff + i * sizeof(Elf64_Phdr)));
     facts_.executable_stack = true;  // what the kernel assumes where no segment says otherwise
@@ -133,6 +136,7 @@ class Reader {
       case PT_TLS: facts_.tls_bytes = segment.p_memsz; break;
       case PT_NOTE: ReadNotes(segment); break;
       case PT_DYNAMIC:
+        if (!dynamic_.empty()) throw std::runtime_error(kDamaged);
         for (std::uint64_t at = 0; at + sizeof(Elf64_Dyn) <= segment.p_filesz; at += sizeof(Elf64_Dyn)) {
           dynamic_.push_back(file_.At<Elf64_Dyn>(segment.p_offset + at));
           if (dynamic_.back().d_tag == DT_NULL) break;
@@ -159,7 +163,7 @@ class Reader {
     for (const Elf64_Phdr& segment : segments_)
       if (segment.p_type == PT_LOAD && address >= segment.p_vaddr && address - segment.p_vaddr < segment.p_filesz)
         return segment.p_offset + (address - segment.p_vaddr);
-    throw std::runtime_error("a damaged or cut-off ELF file");
+    throw std::runtime_error(kDamaged);
   }
 
   std::optional<std::uint64_t> Entry(std::int64_t tag) const {
@@ -233,6 +237,7 @@ class Reader {
       std::uint64_t item_at = at + file.vn_aux;
       for (unsigned k = 0; k < file.vn_cnt; ++k) {
         const auto item = file_.At<Elf64_Vernaux>(item_at);
+        if (facts_.versions.size() == kMostVersions) throw std::runtime_error(kDamaged);
         facts_.versions.push_back(file_.Text(strings_ + item.vna_name) + " of " + file_.Text(strings_ + file.vn_file));
         if (item.vna_next == 0) break;
         item_at += item.vna_next;

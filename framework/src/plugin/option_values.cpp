@@ -10,6 +10,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "../config/describe.h"
 #include "../config/units.h"
 
 namespace etl::host {
@@ -36,6 +37,7 @@ const char* TypeName(std::uint32_t type) {
 }
 
 std::string Written(const toml::node& node) {
+  if (node.is_string()) return TomlString(*node.value_exact<std::string_view>());
   std::ostringstream text;
   node.visit([&](const auto& typed) { text << typed; });
   return text.str();

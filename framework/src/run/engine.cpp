@@ -207,6 +207,14 @@ std::shared_ptr<SharedArray> Engine::Adopt(Stage& stage, ArrowArray* array) {
   return SharedArray::Own(charged, bytes);
 }
 
+void Engine::RequestHeld() {
+  for (const auto& s : segments) {
+    if (!s->holds) continue;
+    s->flush_due = s->threads;
+    for (int i = 0; i < s->threads; ++i) s->queue.Wake();
+  }
+}
+
 void Engine::RequestFlush() {
   for (const auto& sink : sinks) {
     const std::lock_guard lock(sink->mutex);
@@ -537,6 +545,7 @@ void Engine::Watch() {
     if (run.Now() < next_save) continue;
     next_save = run.Now() + (draining ? kSecond / 10 : kSaveEvery);
     RequestFlush();
+    if (readers_waiting_ > 0) RequestHeld();
     AccountLimiter();
     try {
       SaveNow();

@@ -42,6 +42,7 @@ struct Segment {
   int threads = 1;
   ByteQueue<Flow> queue;
   std::atomic<int> running{0};
+  std::atomic<int> flush_due{0};  ///< of a holding one: how many of its threads are to hand on what they hold
 };
 
 /// Puts the batches of a split back in order in front of a sink that wants them so.
@@ -100,6 +101,8 @@ class Engine {
   /// An array as a plugin gave it: checked, made plain, charged to the budget.  Throws Error(kInternal).
   std::shared_ptr<SharedArray> Adopt(Stage& stage, ArrowArray* array);
   void RequestFlush();
+  /// Readers wait for rows that transforms may hold: these hand them on.
+  void RequestHeld();
 
   std::mutex save_mutex;                    ///< what is settled by a flush, and the state it gave, change together
   std::map<std::string, std::string> worker_states;
@@ -161,7 +164,7 @@ class Engine {
   std::string phase_ = "starting";
   std::atomic<bool> reject_stop_{false};
   enum class Mode { kRun, kReplay, kLook } mode_ = Mode::kRun;   ///< kLook: nothing is written, rejects are logged
-  std::atomic<int> readers_running_{0}, threads_running_{0};
+  std::atomic<int> readers_running_{0}, threads_running_{0}, readers_waiting_{0};
   std::vector<std::thread> threads_;
   std::int64_t began_ = 0;
 
@@ -226,7 +229,7 @@ class TransformSide : public HostSide {
   /// Takes rows in, calls apply, and returns what was emitted.  The input is settled, or held.
   std::vector<Flow> Apply(Worker& worker, Flow in);
   std::vector<Flow> Tick(Worker& worker);
-  std::vector<Flow> Flush(Worker& worker);
+  std::vector<Flow> Flush(Worker& worker, bool last = true);
 
  private:
   struct Held {

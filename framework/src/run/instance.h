@@ -60,6 +60,7 @@ class RunContext {
   void Charge(std::int64_t bytes);
   /// Waits until the budget has room for `bytes` or nothing is in it; false when reading stops.
   bool WaitForMemory(std::int64_t bytes);
+  bool MemoryShort(std::int64_t bytes) const { return memory.load() > 0 && memory.load() + bytes > config.memory_limit; }
 
   void SetLastError(const std::string& message);
   std::string last_error() const;

@@ -22,9 +22,16 @@ void Engine::ReadSplit(Worker& worker, SourceSide& side, SplitTracker& split) {
   });
   std::int64_t expected = 0;
   for (;;) {
-    if (split.NearlyFull()) RequestFlush();
-    if (!split.WaitForRoom([this] { return run.stop_reading.load(); })) return;
-    if (!run.WaitForMemory(expected)) return;
+    if (split.NearlyFull()) {
+      RequestFlush();
+      RequestHeld();
+    } else if (run.MemoryShort(expected)) {
+      RequestHeld();
+    }
+    ++readers_waiting_;
+    const bool go = split.WaitForRoom([this] { return run.stop_reading.load(); }) && run.WaitForMemory(expected);
+    --readers_waiting_;
+    if (!go) return;
     ArrowArray array{};
     etl_str position{nullptr, 0};
     const etl_status status = Call(side, "next", [&](etl_error* e) {

@@ -149,7 +149,7 @@ std::vector<Flow> TransformSide::Tick(Worker& worker) {
   return TakeOut();
 }
 
-std::vector<Flow> TransformSide::Flush(Worker& worker) {
+std::vector<Flow> TransformSide::Flush(Worker& worker, bool last) {
   if (worker.table().transform->flush) {
     Call(*this, "flush", [&](etl_error* e) {
       const Busy busy(counters);
@@ -158,7 +158,7 @@ std::vector<Flow> TransformSide::Flush(Worker& worker) {
       return status;
     });
   }
-  if (!held_.empty() && !engine_.reject_stop()) {
+  if (last && !held_.empty() && !engine_.reject_stop()) {
     run.Log(ETL_WARN, stage.key, fmt::format("{} batches were not finished by flush", held_.size()));
   }
   return TakeOut();
@@ -207,7 +207,13 @@ void Engine::TransformLoop(std::size_t number) {
         const OriginRef origin = flow->origins().empty() ? nullptr : flow->origins()[0];
         through(std::move(*flow), 0, out);
         PassOn(number + 1, std::move(out), origin ? origin->split : nullptr, origin ? origin->seq : 0, in_order);
-        continue;
+        out.clear();
+        if (segment.flush_due.load() == 0) continue;
+      }
+      if (segment.holds && segment.flush_due.load() > 0 && segment.flush_due.fetch_sub(1) > 0) {
+        on_from(sides[0]->Flush(*workers[0], false), 1, out);
+        PassOn(number + 1, std::move(out), nullptr, 0, false);
+        out.clear();
       }
       if (wake && run.Now() >= wake) {
         on_from(sides[0]->Tick(*workers[0]), 1, out);
