@@ -389,10 +389,10 @@ TEST_CASE("a file of a hundred thousand mistakes is answered at once, with fifty
 
 TEST_CASE("a file that cannot be read is an error of its own") {
   const Folder folder;
-  Registry* none = nullptr;
+  Registry none({});
   const auto message = [&](const std::string& file) -> std::string {
     try {
-      LoadConfig(file, {}, *none);
+      LoadConfig(file, {}, none);
     } catch (const Error& error) {
       CHECK(error.exit() == Exit::kConfig);
       return error.what();

@@ -68,8 +68,8 @@ struct SinkStage : Stage {
   explicit SinkStage(std::int64_t limit) : queue(limit) {}
   ByteQueue<Flow> queue;
   bool ordered = false, transactional = false;
+  std::unique_ptr<StageConfig> filter_config;   // outlives filter, which refers to it
   std::unique_ptr<Stage> filter;           ///< `when`
-  std::unique_ptr<StageConfig> filter_config;
   Reorder reorder;
   std::mutex mutex;                        ///< over writers
   std::vector<Writer*> writers;            ///< while they run
