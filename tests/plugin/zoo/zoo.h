@@ -212,11 +212,9 @@ static ZOO_UNUSED etl_status zoo_open_transform(void *worker, const struct Arrow
   return ETL_OK;
 }
 static ZOO_UNUSED etl_status zoo_apply(void *worker, etl_batch *in, etl_error *error) {
-  (void)error;
   const etl_host *host = ((zoo_worker *)worker)->host;
-  struct ArrowArray moved = *in->array;
-  in->array->release = NULL;
-  return host->emit(host, &moved, NULL);
+  const etl_status status = host->emit(host, in->array, NULL); /* takes the array out of *in only when it says OK */
+  return status == ETL_OK ? ETL_OK : zoo_fail(error, status, "the host did not take the batch");
 }
 
 /* ---- sink: forgets ---- */
