@@ -41,7 +41,7 @@ class GzipEncoder : public Encoder {
       stream_.next_out = reinterpret_cast<Bytef*>(out.data() + before);
       stream_.avail_out = kPiece;
       result = ::deflate(&stream_, flush);
-      out.resize(out.size() - stream_.avail_out);
+      out.erase(out.size() - stream_.avail_out);
       if (result == Z_STREAM_ERROR) throw Fatal("zlib does not compress: its state is damaged");
     } while (stream_.avail_out == 0 && result != Z_STREAM_END);
   }

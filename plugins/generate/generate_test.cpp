@@ -42,6 +42,14 @@ TEST_CASE("reading and planning go on from any position") {
   CHECK(source.ReadBatches(splits[1], "20").empty());
 }
 
+TEST_CASE("more bytes than can be counted are not estimated") {
+  TestSource source("generate", {{"rows", "9000000000000000000"}});
+  const auto splits = source.Plan();
+  REQUIRE(splits.size() == 1);
+  CHECK(splits[0].rows == 9'000'000'000'000'000'000);
+  CHECK(splits[0].bytes == -1);
+}
+
 TEST_CASE("rows without end are one split") {
   TestSource source("generate", {});
   const auto splits = source.Plan();

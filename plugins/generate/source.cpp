@@ -47,7 +47,8 @@ bool GenerateSource::PlanNext(Split& out, std::string& state) {
   out.state = std::to_string(begin);
   if (rows) {
     out.rows = end - begin;
-    out.bytes = out.rows * (8 + payload);
+    const std::int64_t row = 8 + payload;
+    if (out.rows <= std::numeric_limits<std::int64_t>::max() / row) out.bytes = out.rows * row;
   }
   state = std::to_string(++next_split_);
   return true;

@@ -15,6 +15,13 @@ std::size_t Find(const Schema& in, const std::string& name, const char* option) 
   throw ConfigError(option, "the rows have no column \"" + name + "\"");
 }
 
+/// "a", "b": the table's columns of `on`.
+std::string Quoted(const std::vector<std::pair<std::string, std::string>>& on) {
+  std::string text;
+  for (const auto& [mine, theirs] : on) text += (text.empty() ? "\"" : ", \"") + theirs + "\"";
+  return text;
+}
+
 }  // namespace
 
 detail::DeclaredList SqliteLookup::Options() {
@@ -69,8 +76,18 @@ void SqliteLookup::Prepare(const Schema& in) {
   if (!same.empty()) compare_ = Statement(db_->get(), "SELECT 1 FROM " + Quote(table) + " WHERE " + where + " AND " + same + " LIMIT 1");
 }
 
+void SqliteLookup::WarnOfScan() const {
+  const Statement plan(db_->get(), "EXPLAIN QUERY PLAN " + std::string(sqlite3_sql(lookup_.get())));
+  while (plan.Step()) {
+    if (plan.Text(3).substr(0, 5) != "SCAN ") continue;
+    host.Warn("reads table \"" + table + "\" from its beginning for each row: it has no index over " + Quoted(on));
+    return;
+  }
+}
+
 Schema SqliteLookup::Describe(const Schema& in) {
   Prepare(in);
+  WarnOfScan();
   Schema out = in;
   out.insert(out.end(), added_.begin(), added_.end());
   return out;

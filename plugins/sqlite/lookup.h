@@ -24,6 +24,7 @@ class SqliteLookup : public Transform {
 
  private:
   void Prepare(const Schema& in);
+  void WarnOfScan() const;
   bool Changed(std::int64_t row);
   std::optional<std::string> AddFound(bool found, Batch& added);
 

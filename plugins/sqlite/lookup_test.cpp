@@ -148,6 +148,23 @@ TEST_CASE("a row is rejected when the table holds another type than it declares,
         "column \"u\": 18446744073709551615 is larger than SQLite's integers (2^63-1); cast it to text before");
 }
 
+TEST_CASE("a table without an index over the keys is warned about once") {
+  const Table table;
+  TestTransform by_key = table.Look({kOn, {"columns", "{town = \"city\"}"}});
+  by_key.Describe();
+  CHECK(by_key.logs().empty());
+  const std::pair<std::string, std::string> by_name{"on", "{name = \"name\", score = \"score\"}"};
+  TestTransform scans = table.Look({by_name, {"only_missing", "true"}});
+  Batch b = In();
+  scans.Apply(b);
+  CHECK(scans.logs() ==
+        Lines{R"(reads table "people" from its beginning for each row: it has no index over "name", "score")"});
+  etl::sqlite::Database(table.path, true).Run("CREATE INDEX i ON people(name)");
+  TestTransform indexed = table.Look({by_name, {"only_missing", "true"}});
+  indexed.Describe();
+  CHECK(indexed.logs().empty());
+}
+
 TEST_CASE("what cannot be looked up is refused before the first row") {
   const Table table;
   CHECK(table.Look({kOn, {"columns", "{name = \"city\"}"}}).Refusal() == "columns: the rows have a column \"name\" already");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source.h"
 
+#include <etl/pack.h>
+
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -43,27 +45,6 @@ void BindEncoded(sqlite3_stmt* s, int i, std::string_view value) {
     case 'b': sqlite3_bind_blob64(s, i, rest.data(), rest.size(), SQLITE_TRANSIENT); break;
     default: sqlite3_bind_text64(s, i, rest.data(), rest.size(), SQLITE_TRANSIENT, SQLITE_UTF8); break;
   }
-}
-
-/// Several byte strings in one.
-std::string Pack(const std::vector<std::string>& parts) {
-  std::string out;
-  for (const std::string& p : parts) out += std::to_string(p.size()) + ":" + p;
-  return out;
-}
-std::vector<std::string> Unpack(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const auto colon = text.find(':');
-    std::size_t size = 0;
-    if (colon == std::string_view::npos ||
-        std::from_chars(text.data(), text.data() + colon, size).ptr != text.data() + colon || size > text.size() - colon - 1) {
-      throw Fatal("the saved state is not one of this source's; start anew with 'etl state reset'");
-    }
-    parts.emplace_back(text.substr(colon + 1, size));
-    text.remove_prefix(colon + 1 + size);
-  }
-  return parts;
 }
 
 bool Same(const std::string& a, const std::string& b) { return sqlite3_stricmp(a.c_str(), b.c_str()) == 0; }

@@ -5,33 +5,41 @@
 #include <Poco/Net/StreamSocket.h>
 #include <doctest/doctest.h>
 
-#include <memory>
+#include <algorithm>
+#include <vector>
 
 #include "sample.h"
 
 using namespace etl::cli;
+namespace net = Poco::Net;
 
 namespace {
+
+const std::string kHealth = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+/// All that comes back for these bytes.
+std::string Answer(net::StreamSocket& socket, const std::string& request) {
+  socket.setReceiveTimeout(Poco::Timespan(20, 0));
+  std::string answer;
+  char buffer[4096];
+  try {
+    for (std::size_t sent = 0; sent < request.size();)
+      sent += static_cast<std::size_t>(
+          socket.sendBytes(request.data() + sent, static_cast<int>(request.size() - sent)));
+    for (int n; (n = socket.receiveBytes(buffer, sizeof buffer)) > 0;)
+      answer.append(buffer, static_cast<std::size_t>(n));
+  } catch (const Poco::Exception& e) {
+    answer += "<" + e.displayText() + ">";
+  }
+  return answer;
+}
 
 struct Server {
   StatusServer server{{"127.0.0.1", 0}, etl::test::Middle};
 
-  /// All that comes back for these bytes.
   std::string Ask(const std::string& request) const {
-    Poco::Net::StreamSocket socket(Poco::Net::SocketAddress("127.0.0.1", server.port()));
-    socket.setReceiveTimeout(Poco::Timespan(20, 0));
-    for (std::size_t sent = 0; sent < request.size();)
-      sent += static_cast<std::size_t>(
-          socket.sendBytes(request.data() + sent, static_cast<int>(request.size() - sent)));
-    std::string answer;
-    char buffer[4096];
-    try {
-      for (int n; (n = socket.receiveBytes(buffer, sizeof buffer)) > 0;)
-        answer.append(buffer, static_cast<std::size_t>(n));
-    } catch (const Poco::Exception& e) {
-      answer += "<" + e.displayText() + ">";
-    }
-    return answer;
+    net::StreamSocket socket(net::SocketAddress("127.0.0.1", server.port()));
+    return Answer(socket, request);
   }
   std::string Get(const std::string& path, const std::string& host = "localhost") const {
     return Ask("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
@@ -109,6 +117,27 @@ TEST_CASE("a request that never ends is cut off after five seconds") {
   const Server s;
   CHECK(!Is(s.Ask("GET /healthz HTTP/1.1\r\nHost: loc"), "200"));
   CHECK(Is(s.Get("/healthz"), "200"));
+}
+
+TEST_CASE("of forty connections at once sixteen at most are taken, the others closed at once") {
+  const Server s;
+  std::vector<net::StreamSocket> open;
+  for (int i = 0; i < 40; ++i) open.emplace_back(net::SocketAddress("127.0.0.1", s.server.port()));
+  while (open.size() > 16) {
+    net::Socket::SocketList readable(open.begin(), open.end()), none, faulty;
+    REQUIRE(net::Socket::select(readable, none, faulty, Poco::Timespan(20, 0)) > 0);
+    open.erase(std::remove_if(open.begin(), open.end(),
+                              [&](const net::StreamSocket& socket) {
+                                return std::find(readable.begin(), readable.end(), socket) !=
+                                       readable.end();
+                              }),
+               open.end());
+  }
+  std::size_t answered = 0;
+  for (net::StreamSocket& socket : open) answered += Is(Answer(socket, kHealth), "200");
+  CHECK(answered >= 1);
+  open.clear();
+  CHECK(Is(s.Ask(kHealth), "200"));
 }
 
 TEST_CASE("a port that is taken is an error at once") {

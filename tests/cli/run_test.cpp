@@ -1,5 +1,6 @@
 // Runs of the program: summary, report, signals, state, --http.
 #include <Poco/JSON/Parser.h>
+#include <Poco/Net/StreamSocket.h>
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -158,6 +159,20 @@ TEST_CASE("a port that is taken is warned about, or stops the run when it is req
   CHECK(run.End() == 143);
 }
 
+TEST_CASE("connections that say nothing, more than the server takes, do not hold a run up") {
+  const TempDir folder;
+  folder.Write("p.toml", kEndless);
+  Live run({"run", "p.toml", "--http", "127.0.0.1:0"}, folder.path().string());
+  REQUIRE(run.Await("/status\n"));
+  const auto at = run.seen.find("http://") + 7;
+  const std::string address = run.seen.substr(at, run.seen.find("/status") - at);
+  std::vector<Poco::Net::StreamSocket> idle;
+  for (int i = 0; i < 20; ++i) idle.emplace_back(Poco::Net::SocketAddress(address));
+  run.process->Signal(SIGTERM);
+  CHECK(run.End() == 143);
+  CHECK(run.seen.find("interrupted, state saved") != std::string::npos);
+}
+
 TEST_CASE("a reader of standard output that goes away is no error") {
   const TempDir folder;
   folder.Write("p.toml", kSmall);
@@ -186,7 +201,8 @@ TEST_CASE("help goes to standard output, and so does the version") {
 
 TEST_CASE("the completion scripts are understood by their shells") {
   const TempDir folder;
-  folder.Write("bash", Etl({"completion", "bash"}, folder.path().string()).out);
+  for (const char* shell : {"bash", "zsh"})
+    folder.Write(shell, Etl({"completion", shell}, folder.path().string()).out);
   Command bash;
   bash.argv = {
       "bash", "-c",
@@ -196,6 +212,17 @@ TEST_CASE("the completion scripts are understood by their shells") {
   const Finished said = RunProcess(bash);
   CHECK(said.err == "");
   CHECK(said.out == "check\ntext json\n");
+  // zsh's own functions complete at a terminal only; these say what they are given.
+  Command zsh;
+  zsh.argv = {"zsh", "-f", "-c",
+              "compdef() { print $* }; compadd() { shift; print -r -- $@ }; _files() {}; source " +
+                  folder / "zsh" +
+                  "; words=(etl plugin ''); CURRENT=3; _etl; "
+                  "words=(etl run --log-format ''); CURRENT=4; _etl"};
+  const Finished answered = RunProcess(zsh);
+  CHECK(answered.err == "");
+  CHECK(answered.out.rfind("_etl etl\nlist info check new --", 0) == 0);
+  CHECK(answered.out.substr(answered.out.size() - 11) == "\ntext json\n");
 }
 
 TEST_CASE("the reference pages are those that this program makes") {

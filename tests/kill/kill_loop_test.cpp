@@ -9,10 +9,12 @@
 namespace etl::test {
 namespace {
 
-constexpr std::int64_t kRows = 100'000;
-constexpr std::int64_t kFileRows = 40'000;
+constexpr std::int64_t kRows = kSanitized ? 20'000 : 100'000;
+constexpr std::int64_t kFileRows = kSanitized ? 10'000 : 40'000;
 
-std::size_t Kills() { return Full() ? 120 : 20; }
+std::size_t Kills(std::size_t full, std::size_t few) {
+  return Full() ? full : kSanitized ? few / 4 + 1 : few;
+}
 
 /// What the kill left must be readable.  A pass is over when the state says so, also where the kill
 /// came just after.
@@ -35,6 +37,7 @@ KillReport Loop(const Pipeline& pipeline, std::size_t kills, const std::vector<K
   };
   const KillReport report = RunKillLoop(plan);
   CHECK(report.landed == kills);
+  MESSAGE(target << ": " << report.landed << " kills in " << report.runs << " runs");
   return report;
 }
 
@@ -43,7 +46,7 @@ void KillIntoSqlite(const Pipeline& pipeline, const std::string& expected) {
     return 1 - static_cast<double>(RowsIn(pipeline.file("out.db"), "rows")) / kRows;
   };
   const auto wrong = [&] { return Wrong(expected, pipeline.file("out.db"), {"--table", "rows"}); };
-  Loop(pipeline, Kills(),
+  Loop(pipeline, Kills(120, 20),
        {KillKind::kKill, KillKind::kKill, KillKind::kKill, KillKind::kStopThenKill}, left, wrong,
        "out.db");
 }
@@ -104,7 +107,7 @@ path = "out.ndjson"
   const auto wrong = [&] {
     return Wrong(pipeline.file("in.ndjson"), pipeline.file("out.ndjson"), {"--numbers", "value"});
   };
-  Loop(pipeline, Full() ? 40 : 8, kStopsAndKills, {}, wrong, "out.ndjson");
+  Loop(pipeline, Kills(40, 8), kStopsAndKills, {}, wrong, "out.ndjson");
 }
 
 TEST_CASE(
@@ -120,7 +123,7 @@ path = "out.csv"
 )");
   WriteCsv({1, kFileRows}, pipeline.file("in.csv"));
   const auto wrong = [&] { return Wrong(pipeline.file("in.csv"), pipeline.file("out.csv")); };
-  Loop(pipeline, Full() ? 40 : 8, kStopsAndKills, {}, wrong, "out.csv");
+  Loop(pipeline, Kills(40, 8), kStopsAndKills, {}, wrong, "out.csv");
 }
 
 TEST_CASE("a gzip file that is killed while it is written has every row exactly once") {
@@ -144,7 +147,7 @@ level = 9
     if (unpacked.exit_code != 0) return "gzip: " + unpacked.err;
     return Wrong(pipeline.file("in.ndjson"), pipeline.file("out.ndjson"), {"--numbers", "value"});
   };
-  Loop(pipeline, Full() ? 40 : 6, {KillKind::kKill}, {}, wrong, "out.ndjson.gz");
+  Loop(pipeline, Kills(40, 6), {KillKind::kKill}, {}, wrong, "out.ndjson.gz");
 }
 
 }  // namespace etl::test

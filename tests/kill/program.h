@@ -14,6 +14,13 @@ namespace etl::test {
 /// With ETL_FULL in the environment the tests take minutes instead of seconds.
 bool Full();
 
+/// Under a sanitizer a run takes many times as long, so there are fewer of them.
+#ifdef ETL_SANITIZED
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
 /// The program with the plugins of this build, and the probe's.  ETL_BINARY names another program.
 Command Etl(std::vector<std::string> arguments);
 

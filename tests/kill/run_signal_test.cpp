@@ -47,9 +47,8 @@ class Hold {
 
 class Started {
  public:
-  explicit Started(const Pipeline& pipeline)
-      : in_(::open("/dev/null", O_RDWR | O_CLOEXEC)),
-        process_(pipeline.Run({"-q"}), in_, in_, in_) {}
+  explicit Started(const Command& command)
+      : in_(::open("/dev/null", O_RDWR | O_CLOEXEC)), process_(command, in_, in_, in_) {}
   ~Started() { ::close(in_); }
   Started(const Started&) = delete;
   Started& operator=(const Started&) = delete;
@@ -67,31 +66,29 @@ class Started {
   /// Sends it and waits until the process has taken it: two that are pending at once would be one.
   void Signal(int signal) {
     REQUIRE(process_.Signal(signal));
-    Await("taking the signal", [&] { return !Pending(signal); });
+    Await("taking the signal", [&] { return !Has("ShdPnd:", signal); });
   }
   Ending Join() {
     REQUIRE_MESSAGE(process_.WaitUntil(Clock::now() + kLongest), "it did not end");
     return process_.Join();
   }
   Process& process() { return process_; }
-
- private:
-  bool Pending(int signal) const {
+  /// Is the signal in that set of /proc/PID/status?
+  bool Has(const std::string& set, int signal) const {
     std::istringstream lines(ReadFile("/proc/" + std::to_string(process_.pid()) + "/status"));
     for (std::string line; std::getline(lines, line);) {
-      if (line.rfind("ShdPnd:", 0) == 0)
-        return (std::stoull(line.substr(7), nullptr, 16) >> (signal - 1) & 1) != 0;
+      if (line.rfind(set, 0) == 0)
+        return (std::stoull(line.substr(set.size()), nullptr, 16) >> (signal - 1) & 1) != 0;
     }
     return false;
   }
 
+ private:
   int in_;
   Process process_;
 };
 
-struct Halfway {
-  Halfway()
-      : pipeline(R"(
+constexpr char kToSqlite[] = R"(
 [source]
 type = "ndjson"
 path = "in.ndjson"
@@ -102,10 +99,23 @@ path = "out.db"
 table = "rows"
 journal = "delete"
 batch = { rows = 200 }
-)") {
+)";
+
+void Change(const std::string& database, const std::string& sql) {
+  sqlite3* db = nullptr;
+  const bool done =
+      sqlite3_open_v2(database.c_str(), &db, SQLITE_OPEN_READWRITE, nullptr) == SQLITE_OK &&
+      sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK;
+  INFO(sql, ": ", sqlite3_errmsg(db));
+  CHECK(done);
+  sqlite3_close(db);
+}
+
+struct Halfway {
+  Halfway() : pipeline(kToSqlite) {
     WriteNdjson({1, kRows, 1, Profile::kPlain}, pipeline.file("in.ndjson"));
     WriteSqlite({1, kRows, 1, Profile::kPlain}, pipeline.file("expected.db"), "rows");
-    started = std::make_unique<Started>(pipeline);
+    started = std::make_unique<Started>(pipeline.Run({"-q"}));
     started->Await("the first rows", [&] {
       hold = std::make_unique<Hold>(pipeline.file("out.db"));
       if (hold->rows() == 0) hold.reset();
@@ -163,6 +173,38 @@ TEST_CASE(
                 std::chrono::duration<double>(took).count(), " s");
   run.hold.reset();
   run.FinishAndVerify();
+}
+
+TEST_CASE("SIGINT ends a replay with 130, and what is not delivered stays among the rejects") {
+  constexpr RowRange kRejected = {1, 10'000, 1, Profile::kPlain};
+  const Pipeline pipeline(std::string("on_reject = \"file\"\n") + kToSqlite);
+  WriteNdjson(kRejected, pipeline.file("in.ndjson"));
+  WriteSqlite(kRejected, pipeline.file("expected.db"), "rows");
+  WriteSqlite(kRejected, pipeline.file("out.db"), "rows");
+  Change(pipeline.file("out.db"),
+         "DELETE FROM rows; CREATE TRIGGER no BEFORE INSERT ON rows BEGIN SELECT RAISE(ABORT, "
+         "'no'); END");
+  const Finished first = RunProcess(pipeline.Run());
+  CHECK_MESSAGE(first.exit_code == 3, Describe(first), ": ", first.err);
+  Change(pipeline.file("out.db"), "DROP TRIGGER no");
+
+  auto hold = std::make_unique<Hold>(pipeline.file("out.db"));
+  const Command replay = Etl({"rejects", "replay", pipeline.file("p.toml")});
+  Started started(replay);
+  started.Await("watching for signals", [&] { return started.Has("SigBlk:", SIGINT); });
+  started.Signal(SIGINT);
+  const Ending ending = started.Join();
+  hold.reset();
+  CHECK_MESSAGE(ending.exit_code == 130, Describe(ending));
+  const Finished listed = RunProcess(Etl({"rejects", "list", pipeline.file("p.toml"), "--json"}));
+  CHECK_MESSAGE(listed.out.find("\"rows\": " + std::to_string(RowsIn(pipeline.file("expected.db"),
+                                                                     "rows"))) != std::string::npos,
+                listed.out);
+  const Finished rest = RunProcess(replay);
+  CHECK_MESSAGE(rest.exit_code == 0, Describe(rest), ": ", rest.err);
+  const std::string wrong =
+      Wrong(pipeline.file("expected.db"), pipeline.file("out.db"), {"--table", "rows"});
+  CHECK_MESSAGE(wrong.empty(), wrong);
 }
 
 }  // namespace etl::test

@@ -50,6 +50,9 @@ class TestTransform {
     return {};
   }
 
+  /// What the head has logged.
+  const std::vector<std::string>& logs() const { return head_.host.logs; }
+
   /// Consumes the array.
   Applied Apply(ArrowArray array) {
     if (!out_) Describe();

@@ -26,12 +26,15 @@ PipelineConfig Fixture::Load(const std::string& toml) {
   return LoadConfig(dir_ / "p.toml", {}, Probes());
 }
 
-RunResult Fixture::RunToml(const std::string& toml, const std::function<void(Run&)>& during) {
+RunResult Fixture::RunToml(const std::string& toml, const std::function<void(Run&)>& during) { return Do(&Run::Execute, toml, during); }
+RunResult Fixture::ReplayToml(const std::string& toml, const std::function<void(Run&)>& during) { return Do(&Run::Replay, toml, during); }
+
+RunResult Fixture::Do(RunResult (Run::*what)(), const std::string& toml, const std::function<void(Run&)>& during) {
   const PipelineConfig config = Load(toml);
   Run run(config, {});
   std::thread other;
   if (during) other = std::thread([&] { during(run); });
-  RunResult result = run.Execute();
+  RunResult result = (run.*what)();
   if (other.joinable()) other.join();
   if (std::getenv("ETL_TEST_VERBOSE")) MESSAGE(result.message);
   return result;

@@ -18,6 +18,8 @@ class Fixture {
   ~Fixture();
   /// Runs a pipeline with this source line, transforms and sink; `during` is called from another thread.
   RunResult RunToml(const std::string& toml, const std::function<void(Run&)>& during = {});
+  /// Gives its rejects back likewise.
+  RunResult ReplayToml(const std::string& toml, const std::function<void(Run&)>& during = {});
   PipelineConfig Load(const std::string& toml);
   std::string File(const std::string& name) const { return (dir_ / name).string(); }
   std::string Read(const std::string& name) const;
@@ -27,6 +29,8 @@ class Fixture {
   RunOptions options() const { return {}; }
 
  private:
+  RunResult Do(RunResult (Run::*what)(), const std::string& toml, const std::function<void(Run&)>& during);
+
   std::filesystem::path dir_;
 };
 

@@ -194,10 +194,10 @@ TEST_CASE("rejected rows can be given back to the stage that refused them") {
   const std::string pipeline = "on_reject = \"file\"";
   CHECK(f.RunToml(Pipeline("rows = 1000", "", kFile + "reject_mod = 100", pipeline)).exit == Exit::kRejected);
   CHECK(Rejects(f).size() == 10);
-  const RunResult still = ReplayRejects(f.Load(Pipeline("rows = 1000", "", kFile + "reject_mod = 300", pipeline)), {});
+  const RunResult still = f.ReplayToml(Pipeline("rows = 1000", "", kFile + "reject_mod = 300", pipeline));
   CHECK(still.message == "4 rows are still rejected");
   CHECK(still.exit == Exit::kRejected);
-  const RunResult done = ReplayRejects(f.Load(Pipeline("rows = 1000", "", kFile, pipeline)), {});
+  const RunResult done = f.ReplayToml(Pipeline("rows = 1000", "", kFile, pipeline));
   CHECK(done.message == "");
   CHECK(done.exit == Exit::kOk);
   CHECK(Sorted(f.Ids()) == UpTo(1000));

@@ -1,5 +1,6 @@
 // Stopping in the middle, and going on.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <thread>
@@ -84,4 +85,28 @@ TEST_CASE("a rejected row that stops the run is not committed past by a transact
   CHECK(f.RunToml(Source("") + sink(1777)).exit == Exit::kRejectStop);
   CHECK(f.RunToml(Source("") + sink(0)).exit == Exit::kOk);
   CHECK(Sorted(f.Ids()) == UpTo(5000));
+}
+
+TEST_CASE("a replay that is stopped delivers what it has under way, and the other rows stay among the rejects") {
+  Fixture f;
+  const auto pipeline = [](const std::string& sink) {
+    return "[pipeline]\non_reject = \"file\"\n[source]\ntype = \"probe\"\nrows = 2500\nbatch = 50\n[sink]\ntype = \"probe\"\n" + sink;
+  };
+  CHECK(f.RunToml(pipeline("path = \"out\"\nreject_mod = 1")).exit == Exit::kRejected);
+  // Nobody reads the pipe before the replay is told to stop, and so its first rows cannot be delivered earlier.
+  REQUIRE(::mkfifo(f.File("pipe").c_str(), 0600) == 0);
+  std::ifstream pipe;
+  std::vector<std::int64_t> ids;
+  const RunResult r = f.ReplayToml(pipeline("path = \"pipe\""), [&](Run& run) {
+    while (run.Status().rows_read < 1000) std::this_thread::yield();
+    run.Stop(2);
+    pipe.open(f.File("pipe"));
+    for (std::int64_t id = 0; pipe >> id;) ids.push_back(id);
+  });
+  CHECK(r.exit == Exit::kInterrupted);
+  CHECK(r.message == "stopped by a signal; 1500 rows are still among the rejects");
+  CHECK(f.ReplayToml(pipeline("path = \"out\"")).exit == Exit::kOk);
+  CHECK(ids.size() == 1000);
+  for (const std::int64_t id : f.Ids()) ids.push_back(id);
+  CHECK(Sorted(ids) == UpTo(2500));
 }

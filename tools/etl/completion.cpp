@@ -135,7 +135,8 @@ std::string Zsh(const App& root) {
          "  [[ $cur == -* ]] || _files\n"
          "  compadd -- ${=offers}\n"
          "}\n"
-         "compdef _etl etl\n";
+         // Read from a folder of $fpath, the file is the function itself.
+         "if [[ ${funcstack[1]} == _etl ]]; then _etl \"$@\"; else compdef _etl etl; fi\n";
 }
 
 std::string Quoted(const std::string& text) {

@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "commands.h"
+#include "signals.h"
 #include "state/store.h"
 #include "text.h"
 
@@ -89,7 +90,13 @@ int RejectsReplay(Context& c) {
   if (!c.args.report.empty()) CheckWritable(c.args.report);
   host::Registry registry(c.Search());
   const host::PipelineConfig config = c.Load(registry);
-  return Conclude(c, host::ReplayRejects(config, c.Options()));
+  SignalWatch signals;
+  host::Run run(config, c.Options());
+  signals.Attach([&run](int signal) { run.Stop(signal); }, config.grace_ns,
+                 [&c](const char* why) { c.console.Log(ETL_WARN, "", why); });
+  const host::RunResult result = run.Replay();
+  signals.Detach();
+  return Conclude(c, result);
 }
 
 }  // namespace etl::cli

@@ -237,24 +237,28 @@ class Column {
     }
     size_ += static_cast<std::int64_t>(n);
   }
-  /// Takes back the rows from `size` on (a row that turned out bad in its middle).  Not for lists and structs.
+  /// Takes back the rows from `size` on (a row that turned out bad in its middle).
   void Truncate(std::int64_t size) {
     while (size_ > size) {
       --size_;
       if (nulls_ && !GetBit(validity_, size_)) --nulls_;
     }
     if (shape_.layout == Layout::kFixed) data_.Truncate(static_cast<std::size_t>(size) * static_cast<std::size_t>(shape_.width));
-    if (shape_.layout == Layout::kVar32) {
+    if (shape_.layout == Layout::kVar32 || shape_.layout == Layout::kList32) {
       offsets_.Truncate(static_cast<std::size_t>(size + 1) * 4);
       std::int32_t end = 0;
       std::memcpy(&end, offsets_.data() + size * 4, 4);
-      data_.Truncate(static_cast<std::size_t>(end));
+      TruncateTo(end);
     }
-    if (shape_.layout == Layout::kVar64) {
+    if (shape_.layout == Layout::kVar64 || shape_.layout == Layout::kList64) {
       offsets_.Truncate(static_cast<std::size_t>(size + 1) * 8);
       std::int64_t end = 0;
       std::memcpy(&end, offsets_.data() + size * 8, 8);
-      data_.Truncate(static_cast<std::size_t>(end));
+      TruncateTo(end);
+    }
+    if (shape_.layout == Layout::kFixedList) children_[0].Truncate(size * shape_.width);
+    if (shape_.layout == Layout::kStruct) {
+      for (Column& c : children_) c.Truncate(size);
     }
     if (nulls_) {
       validity_.Truncate(static_cast<std::size_t>((size + 7) / 8));
@@ -296,6 +300,10 @@ class Column {
     const To to = static_cast<To>(v);
     if (static_cast<From>(to) != v || ((to < To{}) != (v < From{}))) throw Fatal("a number does not fit its column");
     data_.Push(to);
+  }
+  void TruncateTo(std::int64_t end) {
+    if (children_.empty()) data_.Truncate(static_cast<std::size_t>(end));
+    else children_[0].Truncate(end);
   }
   void Count() {
     if (nulls_) SetBit(validity_, size_, true);

@@ -2,7 +2,7 @@
 /// Some rows of a batch as a new one: what a transform that drops rows needs.  C++17, standard library only.
 #pragma once
 #include <etl/column.h>
-#include <etl/json.h>
+#include <etl/arrow.h>
 
 #include <cstdint>
 #include <limits>

@@ -62,7 +62,7 @@ struct ProcessState {
 std::string LoadsFast(CheckRun& run) {
   auto best = std::chrono::milliseconds::max();
   for (int i = 0; i < kLoadTries && best > kLoadTime; ++i) {
-    const ChildEnd end = RunInChild({}, [&]() -> std::string {
+    const ChildEnd end = RunInChild({run.options.time_limit, true, run.options.memory_limit}, [&]() -> std::string {
       try {
         const auto begin = std::chrono::steady_clock::now();
         run.Load();

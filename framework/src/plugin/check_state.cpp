@@ -165,6 +165,7 @@ std::string RepeatsAfterRetry(CheckRun& run) {
     const auto apply = [&](etl_error* e) { return component.table.transform->apply(transform.worker->self, &batch, e); };
     transform.worker->host->AnswerEmit(ETL_RETRY);
     if (transform.session.Call("apply", apply) != ETL_RETRY) throw CheckSkipped("does not pass on a RETRY of emit()");
+    if (!owner) throw CheckFailed("apply() says RETRY, but has taken its input");
     transform.worker->host->AnswerEmit(ETL_OK);
     if (transform.session.Call("apply", apply) < 0 || transform.TakeOutput() != expected)
       throw CheckFailed("the same batch again after RETRY does not give the rows that it gives at once");

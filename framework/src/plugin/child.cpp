@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <optional>
 #include <system_error>
 
 namespace etl::host {
@@ -22,6 +23,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr int kReturnedCode = 0, kThrewCode = 119;
+constexpr std::size_t kMostOutput = 16 << 20;
+constexpr rlim_t kLargestFile = rlim_t{1} << 30;
+constexpr std::int64_t kLookMs = 20;  ///< how often the child's memory is looked at
 
 void PrepareChild(bool quiet, pid_t parent) {
   ::setpgid(0, 0);
@@ -29,6 +33,8 @@ void PrepareChild(bool quiet, pid_t parent) {
   if (::getppid() != parent) ::_exit(1);
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
+  const rlimit file{kLargestFile, kLargestFile};
+  ::setrlimit(RLIMIT_FSIZE, &file);
   for (int signal = 1; signal < SIGRTMIN; ++signal) ::signal(signal, SIG_DFL);
   sigset_t all;
   sigemptyset(&all);
@@ -47,6 +53,9 @@ void PrepareChild(bool quiet, pid_t parent) {
   } catch (const std::exception& error) {
     text = error.what();
     code = kThrewCode;
+  } catch (...) {  // it must not unwind any further: that would be a second copy of the caller
+    text = "an exception of a foreign type";
+    code = kThrewCode;
   }
   for (std::size_t sent = 0; sent < text.size();) {
     const ssize_t n = ::write(out, text.data() + sent, text.size() - sent);
@@ -60,12 +69,13 @@ void PrepareChild(bool quiet, pid_t parent) {
 /// Appends what there is; false at the end of the pipe.
 bool Drain(int pipe, std::string& output) {
   char block[65536];
-  for (;;) {
+  while (output.size() <= kMostOutput) {
     const ssize_t n = ::read(pipe, block, sizeof block);
     if (n > 0) output.append(block, static_cast<std::size_t>(n));
     if (n == 0) return false;
     if (n < 0 && errno != EINTR) return errno == EAGAIN;
   }
+  return true;
 }
 
 bool HasEnded(pid_t child) {
@@ -73,21 +83,41 @@ bool HasEnded(pid_t child) {
   return ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child;
 }
 
-/// Reads until the child ends; false when its time was up first.
-bool Await(pid_t child, int pipe, Clock::time_point deadline, std::string& output) {
+/// Resident bytes; 0 where they cannot be read, as when it has just ended.
+std::size_t MemoryOf(pid_t child) {
+  const int fd = ::open(fmt::format("/proc/{}/statm", child).c_str(), O_RDONLY | O_CLOEXEC);
+  char text[128] = {};
+  const ssize_t n = fd < 0 ? 0 : ::read(fd, text, sizeof text - 1);
+  if (fd >= 0) ::close(fd);
+  unsigned long all = 0, resident = 0;
+  if (n <= 0 || std::sscanf(text, "%lu %lu", &all, &resident) != 2) return 0;
+  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+/// Reads until the child ends or reaches a limit: kReturned stands for any end of its own.
+ChildEnd::How Await(pid_t child, int pipe, const ChildLimits& limits, std::string& output) {
+  const auto deadline = Clock::now() + limits.time;
   const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, child, 0));
+  const std::int64_t slice = pidfd >= 0 ? kLookMs : kLookMs / 2;  // old kernels have no pidfd
   pollfd fds[] = {{pipe, POLLIN, 0}, {pidfd, POLLIN, 0}};
-  bool ended = false;
-  for (;;) {
-    ended = HasEnded(child);
+  std::optional<ChildEnd::How> how;
+  while (!how) {
+    const bool ended = HasEnded(child);
     if (fds[0].fd >= 0 && !Drain(pipe, output)) fds[0].fd = -1;
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    if (ended || left <= 0) break;
-    const auto slice = pidfd >= 0 ? left + 1 : std::min<std::int64_t>(left + 1, 10);  // old kernels have no pidfd
-    ::poll(fds, 2, static_cast<int>(std::min<std::int64_t>(slice, 1'000'000)));
+    if (output.size() > kMostOutput)
+      how = ChildEnd::kTooMuchOutput;
+    else if (ended)
+      how = ChildEnd::kReturned;
+    else if (MemoryOf(child) > limits.memory)
+      how = ChildEnd::kTooMuchMemory;
+    else if (left <= 0)
+      how = ChildEnd::kTimedOut;
+    else
+      ::poll(fds, 2, static_cast<int>(std::min<std::int64_t>(left + 1, slice)));
   }
   if (pidfd >= 0) ::close(pidfd);
-  return ended;
+  return *how;
 }
 
 }  // namespace
@@ -95,9 +125,12 @@ bool Await(pid_t child, int pipe, Clock::time_point deadline, std::string& outpu
 std::string ChildEnd::Text() const {
   switch (how) {
     case kReturned: return "returned";
+    case kThrew: return "ended with \"" + output + "\"";
     case kExited: return fmt::format("ended the process with exit code {}", code);
     case kSignalled: return fmt::format("was killed by signal {} ({})", code, ::strsignal(code));
     case kTimedOut: return "did not end in time";
+    case kTooMuchMemory: return "took more memory than it may have";
+    case kTooMuchOutput: return "wrote without end where its answer goes";
   }
   return {};
 }
@@ -122,18 +155,17 @@ ChildEnd RunInChild(const ChildLimits& limits, const std::function<std::string()
   ::setpgid(child, child);  // in both, so that it is true whoever runs first
   ::fcntl(pipe[0], F_SETFL, O_NONBLOCK);
   ChildEnd end;
-  const bool ended = Await(child, pipe[0], Clock::now() + limits.time, end.output);
+  end.how = Await(child, pipe[0], limits, end.output);
   ::kill(-child, SIGKILL);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   ::close(pipe[0]);
-  if (!ended)
-    end.how = ChildEnd::kTimedOut;
-  else if (WIFSIGNALED(status))
+  if (end.how != ChildEnd::kReturned) return end;
+  if (WIFSIGNALED(status))
     end.how = ChildEnd::kSignalled, end.code = WTERMSIG(status);
   else if (WEXITSTATUS(status) == kThrewCode)
-    throw std::runtime_error(end.output);
+    end.how = ChildEnd::kThrew;
   else if (WEXITSTATUS(status) != kReturnedCode)
     end.how = ChildEnd::kExited, end.code = WEXITSTATUS(status);
   return end;

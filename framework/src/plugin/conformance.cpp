@@ -45,13 +45,15 @@ std::string RunBody(const Check& check, CheckRun& run) {
     return std::string("S") + skip.what();
   } catch (const std::exception& error) {
     return std::string("F") + error.what();
+  } catch (...) {
+    return "Flets an exception out that is no std::exception";
   }
 }
 
 CheckResult RunCheck(const Check& check, const std::string& path, const CheckOptions& options) {
   CheckResult result{check.number, check.name, CheckResult::kFail, {}};
   const CheckFolder folder;
-  const ChildEnd end = RunInChild({options.time_limit, true}, [&] {
+  const ChildEnd end = RunInChild({options.time_limit, true, options.memory_limit}, [&] {
     std::set_terminate([] { std::_Exit(kTerminated); });
     CheckRun run{path, options, folder.path, false, 0, {}};
     std::filesystem::current_path(folder.path);
@@ -62,7 +64,9 @@ CheckResult RunCheck(const Check& check, const std::string& path, const CheckOpt
     return result;
   }
   if (end.how != ChildEnd::kReturned || end.output.empty()) {
-    result.detail = end.how == ChildEnd::kTimedOut ? fmt::format("did not end within {} ms", options.time_limit.count()) : end.Text();
+    result.detail = end.how == ChildEnd::kTimedOut        ? fmt::format("did not end within {} ms", options.time_limit.count())
+                    : end.how == ChildEnd::kTooMuchMemory ? fmt::format("took more than {} MiB of memory", options.memory_limit >> 20)
+                                                          : end.Text();
     return result;
   }
   result.verdict = end.output.front() == 'P'   ? CheckResult::kPass

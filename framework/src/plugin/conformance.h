@@ -23,7 +23,9 @@ struct CheckResult {
 struct CheckOptions {
   std::set<int> only;  ///< empty: all
   /// For each check; one that takes longer has failed.
-  std::chrono::milliseconds time_limit{10'000};
+  std::chrono::milliseconds time_limit{30'000};
+  /// Resident bytes for each check; one that takes more has failed.
+  std::size_t memory_limit = 4ull << 30;
   /// Option values of a component for the checks that run it; nothing: made up from its declarations.  Called for each
   /// instance, in the check's process; `folder` is a temporary one of that check, where relative paths should begin.
   std::function<std::optional<Values>(const Component& component, const std::string& folder)> values;

@@ -116,7 +116,7 @@ std::string Abi() { return fmt::format("{}.{}", ETL_ABI_MAJOR, ETL_ABI_MINOR); }
 }  // namespace
 
 PluginScan ScanPlugin(const std::string& path, std::chrono::milliseconds limit) {
-  const ChildEnd end = RunInChild({limit, true}, [&] { return Describe(path); });
+  const ChildEnd end = RunInChild({limit}, [&] { return Describe(path); });
   if (end.how == ChildEnd::kReturned) {
     try {
       return FromJson(*Parse(end.output));

@@ -497,7 +497,7 @@ void Engine::SaveNow() {
   total("rows_rejected", rejects_->added());
   rejects_->Sync();   // before any position that passes them
   store_->Save(state);
-  if (splits) splits->CommittedTo(state);
+  if (splits) splits->Saved(state);
 }
 
 void Engine::AccountLimiter() {
@@ -663,7 +663,7 @@ void Engine::Finish(RunResult& result) {
     result.exit = failure_->exit();
     result.message = run.CleanLines(failure_->what());
   } else if (!state_.complete && signal_) {
-    result.exit = signal_ == 2 ? Exit::kInterrupted : Exit::kTerminated;
+    result.exit = StopExit();
     result.message = "stopped by a signal; what was read is delivered, and the state is saved";
   } else if (!result.rejects_file.empty()) {
     result.exit = Exit::kRejected;
@@ -769,9 +769,9 @@ void PreviewPipeline(const PipelineConfig& config, const RunOptions& options, st
                      const std::function<void(const std::string& line)>& emit) {
   Engine(config, options).Preview(n, emit);
 }
-RunResult ReplayRejects(const PipelineConfig& config, const RunOptions& options) { return Engine(config, options).Replay(); }
 
 RunResult Run::Execute() { return impl_->Execute(); }
+RunResult Run::Replay() { return impl_->Replay(); }
 RunStatus Run::Status() const { return impl_->Status(); }
 void Run::Stop(int signal) { impl_->Stop(signal); }
 

@@ -134,6 +134,7 @@ class Engine {
   std::vector<std::unique_ptr<Worker>> OpenTransforms(std::size_t first, std::size_t last,
                                                       std::vector<std::unique_ptr<TransformSide>>& sides);
   void Finish(RunResult& result);
+  Exit StopExit() const { return signal_ == 2 ? Exit::kInterrupted : Exit::kTerminated; }
   void CheckRejectRate(bool at_end);
   void AccountLimiter();
   Identity IdentityNow() const;

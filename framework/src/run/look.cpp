@@ -2,6 +2,8 @@
 #include <etl/json.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "engine.h"
 
 namespace etl::host {
@@ -14,7 +16,10 @@ std::vector<Problem> Engine::Check() {
       f();
       return true;
     } catch (const Error& e) {
-      problems.push_back({{}, run.CleanLines(e.what()), {}, false});
+      // What check() says, describe() may say once more.
+      const std::string what = run.CleanLines(e.what());
+      const auto said = [&](const Problem& p) { return p.message == what; };
+      if (std::none_of(problems.begin(), problems.end(), said)) problems.push_back({{}, what, {}, false});
     } catch (const Stopped&) {
       problems.push_back({{}, "interrupted", {}, false});
     }

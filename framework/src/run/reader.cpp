@@ -71,11 +71,11 @@ void Engine::ReadLoop() {
     SourceSide side(*this);
     Worker worker(*source.head, side);
     while (!run.stop_reading) {
-      bool planned = false;
-      SplitTracker* split = splits->Next(planned);
+      bool unsaved = false;
+      SplitTracker* split = splits->Next(unsaved);
       if (!split) break;
       // A sink that commits positions must not commit one of a split that the state does not know.
-      if (planned && !sinks.empty() && sinks[0]->transactional) SaveNow();
+      if (unsaved && !sinks.empty() && sinks[0]->transactional) SaveNow();
       ReadSplit(worker, side, *split);
     }
   } catch (const Stopped&) {

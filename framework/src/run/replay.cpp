@@ -56,6 +56,10 @@ RunResult Engine::Replay() {
       }
       for (Flow& f : sides[at]->Apply(*workers[at], std::move(flow))) through(std::move(f), at + 1);
     };
+    {
+      const std::lock_guard lock(mutex_);
+      if (!signal_) phase_ = "running";
+    }
     Group group;
     const auto give = [&] {
       if (group.rows.empty()) return;
@@ -78,6 +82,7 @@ RunResult Engine::Replay() {
       else through(std::move(flow), number);
       group.rows.clear();
     };
+    bool stopped = false;
     ReadRejects(file, [&](const RejectRecord& r, const std::string& schema_json) {
       if (r.row.empty()) {   // input that was no row: nothing can take it again
         rejects_->Add(r, "");
@@ -86,6 +91,11 @@ RunResult Engine::Replay() {
       if (r.stage != group.stage || schema_json != group.schema_json || group.rows.size() >= kRowsAtOnce) {
         give();
         group = {r.stage, schema_json, {}};
+      }
+      if (run.stop_reading) {
+        stopped = true;
+        rejects_->Add(r, schema_json);
+        return;
       }
       group.rows.push_back(r.row);
     });
@@ -102,12 +112,14 @@ RunResult Engine::Replay() {
                             : std::filesystem::remove(file) || !std::filesystem::exists(file);
     if (!moved) throw Error(Exit::kState, fmt::format("cannot replace {}: {}", file, std::strerror(errno)));
     if (left) {
-      result.exit = Exit::kRejected;
-      result.message = fmt::format("{} {} still rejected", left, left == 1 ? "row is" : "rows are");
+      result.exit = stopped ? StopExit() : Exit::kRejected;
+      result.message = fmt::format("{}{} {} still {}", stopped ? "stopped by a signal; " : "", left, left == 1 ? "row is" : "rows are",
+                                   stopped ? "among the rejects" : "rejected");
       result.rejects_file = file;
+      if (stopped) result.next.push_back("etl rejects replay " + config_.file);
     }
   } catch (const Stopped&) {
-    Fail(Error(Exit::kInterrupted, "interrupted; the rejects stand as they were"));
+    Fail(Error(StopExit(), "interrupted; the rejects stand as they were"));
   } catch (const Error& e) {
     Fail(e);
   } catch (const std::exception& e) {
@@ -122,7 +134,10 @@ RunResult Engine::Replay() {
     result.exit = failure_->exit();
     result.message = run.CleanLines(failure_->what());
   }
-  phase_ = "ended";
+  {
+    const std::lock_guard lock(mutex_);
+    phase_ = "ended";
+  }
   result.status = Status();
   result.status.rows_read = replayed;
   return result;

@@ -70,7 +70,7 @@ struct RunOptions {
   int log_level = 2;                 ///< ETL_INFO
 };
 
-/// One run.  Execute() on one thread; the others from any.
+/// One run or replay, on one thread; the others from any.
 class Run {
  public:
   /// The config must outlive the run.
@@ -78,6 +78,9 @@ class Run {
   ~Run();
   /// Never throws.
   RunResult Execute();
+  /// `etl rejects replay` instead: gives rejected rows back to the stage that refused them.  Rows that are delivered leave
+  /// the file; after a Stop() the others stay in it.  Never throws.
+  RunResult Replay();
   RunStatus Status() const;
   /// Drain and save; the exit code will be 128 + signal.  Safe from any thread (not from a signal handler).
   void Stop(int signal);
@@ -110,9 +113,6 @@ PlanReport PlanPipeline(const PipelineConfig& config, const RunOptions& options,
 /// Writes nothing but to `emit`.
 void PreviewPipeline(const PipelineConfig& config, const RunOptions& options, std::int64_t n,
                      const std::function<void(const std::string& line)>& emit);
-
-/// `etl rejects replay`: gives rejected rows back to the stage that refused them.  Rows that are delivered leave the file.
-RunResult ReplayRejects(const PipelineConfig& config, const RunOptions& options);
 
 /// Host version, as etl_host.version and `etl --version`.
 const char* Version();

@@ -21,7 +21,10 @@ void Splits::Start(const State& state, bool fresh, const std::map<std::string, S
   plan_begun_ = !fresh && state.plan_begun;
   planned_all_ = !fresh && state.planned_all;
   if (!fresh) {
-    for (const auto& [id, saved] : state.splits) Add(saved);
+    for (const auto& [id, saved] : state.splits) {
+      Add(saved);
+      saved_.insert(id);
+    }
   }
   const etl_source& source = *head_.table().source;
   if (planned_all_ || !source.plan) return;
@@ -75,8 +78,7 @@ bool Splits::PlanOne() {
   return true;
 }
 
-SplitTracker* Splits::Next(bool& planned) {
-  planned = false;
+SplitTracker* Splits::Next(bool& unsaved) {
   const std::lock_guard planning(plan_mutex_);
   for (;;) {
     {
@@ -84,11 +86,11 @@ SplitTracker* Splits::Next(bool& planned) {
       if (!waiting_.empty()) {
         SplitTracker* t = waiting_.front();
         waiting_.pop_front();
+        unsaved = !saved_.count(t->Saved().id);
         return t;
       }
       if (planned_all_) return nullptr;
     }
-    planned = true;
     PlanOne();
   }
 }
@@ -114,10 +116,14 @@ void Splits::Save(State& state) const {
   state.planned_all = planned_all_;
 }
 
-void Splits::CommittedTo(const State& saved) const {
+void Splits::Saved(const State& saved) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, split] : saved.splits) saved_.insert(id);
+  }
   const etl_source& source = *head_.table().source;
   if (!source.committed) return;
-  const std::unique_lock planning(const_cast<std::mutex&>(plan_mutex_), std::try_to_lock);
+  const std::unique_lock planning(plan_mutex_, std::try_to_lock);
   if (!planning) return;   // a hint only: the next save brings it
   for (const auto& [id, split] : saved.splits) {
     const etl_mark mark{Str(id), Str(split.position), split.seq};

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,15 +21,15 @@ class Splits {
   /// Begins a new pass, or goes on with a saved one.  `marks`: positions that a transactional sink committed; when given,
   /// they alone say where each split stands.
   void Start(const State& state, bool fresh, const std::map<std::string, SplitState>* marks);
-  /// A split that nobody reads yet; null when there is none left.  Throws what Call throws.  `planned`: it is new, and the
-  /// state does not know it yet.
-  SplitTracker* Next(bool& planned);
+  /// A split that nobody reads yet; null when there is none left.  Throws what Call throws.  `unsaved`: no saved state knows it
+  /// yet.
+  SplitTracker* Next(bool& unsaved);
   /// Plans on for a while, so that progress has a denominator; does nothing while a reader plans.
   void PlanAhead(std::int64_t ns);
 
   /// Fills splits, plan_state, planned_all.
   void Save(State& state) const;
-  void CommittedTo(const State& saved) const;   ///< tells the source
+  void Saved(const State& saved);               ///< it is on disk; tells the source
   bool AllSettled() const;                      ///< all planned, all read, all settled
   void NudgeAll() const;
   /// Calls `each` for every split that has a new mark for the transactional sink.
@@ -53,6 +54,7 @@ class Splits {
   std::map<std::string, SplitState> marks_;
   bool by_marks_ = false;
   std::deque<SplitTracker*> waiting_;
+  std::set<std::string> saved_;                   // splits that a saved state knows
   std::string plan_state_;
   bool plan_begun_ = false, planned_all_ = false;
 };

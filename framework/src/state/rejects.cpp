@@ -27,6 +27,14 @@
 namespace etl::host {
 namespace {
 
+/// A signal that comes in between is no failure.
+bool Synced(int (*sync)(int), int fd) {
+  int result = 0;
+  do result = sync(fd);
+  while (result != 0 && errno == EINTR);
+  return result == 0;
+}
+
 std::string Quote(const std::string& s) { return Poco::toJSON(s); }
 
 bool ValidUtf8(const std::string& s) {
@@ -108,7 +116,7 @@ struct RejectsWriter::Impl {
   /// The name of a new file must outlast a crash of the machine as its content does.
   void SyncFolder() const {
     const int folder = open(std::filesystem::path(file).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const bool synced = folder >= 0 && fsync(folder) == 0;
+    const bool synced = folder >= 0 && Synced(fsync, folder);
     const int why = errno;
     if (folder >= 0) close(folder);
     errno = why;
@@ -159,7 +167,7 @@ void RejectsWriter::Sync() {
     }
     at += static_cast<std::size_t>(n);
   }
-  if (fdatasync(impl_->fd) != 0) impl_->Fail("cannot be synced");
+  if (!Synced(fdatasync, impl_->fd)) impl_->Fail("cannot be synced");
   impl_->buffer.clear();
 }
 

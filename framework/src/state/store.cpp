@@ -8,8 +8,10 @@
 #include <Poco/Data/LOB.h>
 #include <Poco/Data/RecordSet.h>
 #include <Poco/Data/SQLite/Connector.h>
+#include <Poco/Data/SQLite/Utility.h>
 #include <Poco/Data/Session.h>
 #include <fmt/format.h>
+#include <sqlite3.h>
 
 #include <cerrno>
 #include <chrono>
@@ -99,6 +101,28 @@ auto Translate(const std::string& file, const std::string& doing, F&& f) {
   }
 }
 
+/// All of `writes` or nothing.  SQLite takes an fsync that a signal cut short for one that failed: then all is written
+/// once more, and so a disk that does fail says it again.
+template <class F>
+void Transaction(Session& session, F&& writes) {
+  for (bool again = false;; again = true) {
+    session << "BEGIN IMMEDIATE", now;
+    try {
+      writes();
+      session << "COMMIT", now;
+      return;
+    } catch (const Poco::Exception&) {
+      const int code = sqlite3_extended_errcode(Poco::Data::SQLite::Utility::dbHandle(session));
+      try {
+        session << "ROLLBACK", now;
+      } catch (const Poco::Exception&) {
+        // SQLite has rolled back by itself already
+      }
+      if (again || (code != SQLITE_IOERR_FSYNC && code != SQLITE_IOERR_DIR_FSYNC)) throw;
+    }
+  }
+}
+
 /// Also of a file with bytes in it: where a crash cut its making short, SQLite takes them back on opening.
 bool Empty(Session& session) {
   int tables = 0;
@@ -115,7 +139,6 @@ void CheckFile(Session& session, const std::string& file) {
     Throw(fmt::format("{}: was written by a newer etl (format {}, this one reads {}); use that one", file, version, kFormat));
   }
 }
-
 
 /// kind -> key -> value of all that is not a split.
 using Items = std::map<std::pair<std::string, std::string>, std::string>;
@@ -229,15 +252,14 @@ struct StateStore::Impl {
       session = std::make_unique<Session>(Connect(file));
       Session& db = *session;
       db << "PRAGMA synchronous = FULL", now;
-      if (Empty(db)) {
-        db << "BEGIN IMMEDIATE", now;
-        db << "CREATE TABLE item(kind TEXT, key TEXT, value BLOB, PRIMARY KEY(kind, key)) WITHOUT ROWID", now;
-        db << "CREATE TABLE split(id BLOB PRIMARY KEY, state BLOB, position BLOB, seq INTEGER, rows INTEGER, "
+      const auto make = [&] {
+        db << "CREATE TABLE IF NOT EXISTS item(kind TEXT, key TEXT, value BLOB, PRIMARY KEY(kind, key)) WITHOUT ROWID", now;
+        db << "CREATE TABLE IF NOT EXISTS split(id BLOB PRIMARY KEY, state BLOB, position BLOB, seq INTEGER, rows INTEGER, "
               "bytes INTEGER, rows_read INTEGER, done INTEGER) WITHOUT ROWID", now;
         db << fmt::format("PRAGMA application_id = {}", kApplicationId), now;
         db << fmt::format("PRAGMA user_version = {}", kFormat), now;
-        db << "COMMIT", now;
-      }
+      };
+      if (Empty(db)) Transaction(db, make);
       CheckFile(db, file);
       std::string verdict;
       db << "PRAGMA quick_check(1)", into(verdict), now;
@@ -314,20 +336,10 @@ void StateStore::Save(const State& state) {
   stamped.saved_at = Utc();
   Items items = ItemsOf(stamped);
   Translate(impl_->file, "cannot be saved", [&] {
-    Session& db = *impl_->session;
-    db << "BEGIN IMMEDIATE", now;
-    try {
+    Transaction(*impl_->session, [&] {
       impl_->WriteItems(items);
       impl_->WriteSplits(stamped.splits);
-      db << "COMMIT", now;
-    } catch (...) {
-      try {
-        db << "ROLLBACK", now;
-      } catch (const Poco::Exception&) {
-        // SQLite has rolled back by itself already
-      }
-      throw;
-    }
+    });
   });
   impl_->saved_items = std::move(items);
   impl_->saved_splits = std::move(stamped.splits);
@@ -335,10 +347,10 @@ void StateStore::Save(const State& state) {
 
 void StateStore::Reset() {
   Translate(impl_->file, "cannot be reset", [&] {
-    *impl_->session << "BEGIN IMMEDIATE", now;
-    *impl_->session << "DELETE FROM item", now;
-    *impl_->session << "DELETE FROM split", now;
-    *impl_->session << "COMMIT", now;
+    Transaction(*impl_->session, [&] {
+      *impl_->session << "DELETE FROM item", now;
+      *impl_->session << "DELETE FROM split", now;
+    });
   });
   impl_->saved_items.clear();
   impl_->saved_splits.clear();
