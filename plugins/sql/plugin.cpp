@@ -91,7 +91,12 @@ class Sql : public etl::Transform {
     }
     ArrowArray out;
     etl::MakeBatch(columns.list, n, &out);
-    host.Emit(&out, all ? nullptr : origin.data());
+    try {
+      host.Emit(&out, all ? nullptr : origin.data());
+    } catch (const etl::Error& e) {
+      if (e.status != ETL_RETRY) throw;
+      throw etl::Fatal(std::string(e.what()) + ", and its input is taken apart by now");
+    }
   }
 
   struct Released {

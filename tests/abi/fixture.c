@@ -123,7 +123,11 @@ static etl_status source_next(void *w, struct ArrowArray *out, etl_str *position
   position->ptr = o->position;
   position->len = strlen(o->position);
 #ifdef ETL_ABI_NEXT
-  if (ETL_HAS(o->host, span)) abort(); /* today's host does not have it, and must not seem to */
+  if (ETL_HAS(o->host, span)) {
+    const etl_str name = {"next", 4};
+    if (o->host->abi_minor < 1) abort(); /* such a host does not have it, and must not seem to */
+    o->host->span(o->host, name, 1);
+  }
 #endif
   return ETL_OK;
 }

@@ -1,7 +1,9 @@
 #include "plugin/elf.h"
 
 #include <doctest/doctest.h>
+#include <elf.h>
 
+#include <cstring>
 #include <random>
 #include <stdexcept>
 
@@ -14,6 +16,27 @@ using etl::test::TempDir;
 namespace {
 
 std::string Zoo(const std::string& name) { return std::string(ETL_ZOO) + "/" + name + ".so"; }
+
+template <class T>
+T Take(const std::string& bytes, std::size_t at) {
+  T value;
+  REQUIRE(at + sizeof value <= bytes.size());
+  std::memcpy(&value, bytes.data() + at, sizeof value);
+  return value;
+}
+
+template <class T>
+void Put(std::string& bytes, std::size_t at, const T& value) {
+  std::memcpy(bytes.data() + at, &value, sizeof value);
+}
+
+Elf64_Shdr Section(const std::string& bytes, std::uint32_t type) {
+  const auto header = Take<Elf64_Ehdr>(bytes, 0);
+  for (std::size_t i = 0; i < header.e_shnum; ++i)
+    if (const auto one = Take<Elf64_Shdr>(bytes, header.e_shoff + i * sizeof(Elf64_Shdr)); one.sh_type == type) return one;
+  FAIL("no section of type " << type);
+  return {};
+}
 
 }  // namespace
 
@@ -69,4 +92,23 @@ TEST_CASE("cut-off and damaged files end in an exception or in facts, never in a
     for (int k = 0; k < 4; ++k) damaged[random() % (i % 2 ? whole.size() : 0x400)] = static_cast<char>(random());
     read(damaged);
   }
+}
+
+TEST_CASE("a file whose lists of versions lie within each other is refused before they fill the memory") {
+  const TempDir temp;
+  std::string bytes = ReadFile(Zoo("good"));
+  const auto versions = Section(bytes, SHT_GNU_verneed), dynamic = Section(bytes, SHT_DYNAMIC);
+  for (std::size_t at = dynamic.sh_offset; at < dynamic.sh_offset + dynamic.sh_size; at += sizeof(Elf64_Dyn))
+    if (auto entry = Take<Elf64_Dyn>(bytes, at); entry.d_tag == DT_VERNEEDNUM) entry.d_un.d_val = 1'000'000, Put(bytes, at, entry);
+  // Each of these is a file's entry and, to the one before it, a version's: 16 is the way to the next in both.
+  const Elf64_Verneed both{1, 65535, 1, 16, 16};
+  static_assert(sizeof both == 16 && sizeof(Elf64_Vernaux) == 16);
+  auto first = both;
+  first.vn_next = static_cast<Elf64_Word>(bytes.size() - versions.sh_offset);
+  first.vn_aux = first.vn_next;
+  Put(bytes, versions.sh_offset, first);
+  for (int i = 0; i < 40'000; ++i) bytes.append(reinterpret_cast<const char*>(&both), sizeof both);
+  Elf64_Verneed last{1, 1, 1, 16, 0};
+  for (int i = 0; i < 2; ++i) bytes.append(reinterpret_cast<const char*>(&last), sizeof last);
+  CHECK_THROWS_WITH(ReadElf(temp.Write("versions.so", bytes)), "a damaged or cut-off ELF file");
 }
