@@ -1,0 +1,534 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sink.h"
+
+#include <algorithm>
+
+
+namespace etl::mysql {
+namespace {
+
+constexpr auto kSqlMode =
+    "STRICT_ALL_TABLES,STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO";
+
+/// A row did not fit, and no savepoint was set: the transaction begins again, with savepoints.
+struct Redo {};
+constexpr int kCareful = 50;
+
+std::string List(const std::vector<std::string>& names) {
+  std::string out;
+  for (const std::string& n : names) out += (out.empty() ? "" : ", ") + n;
+  return out;
+}
+
+}  // namespace
+
+detail::DeclaredList MysqlSink::Options() {
+  using S = MysqlSink;
+  return Join(
+      ServerOptions<S>(),
+      etl::Options(
+          Option("table", &S::table, "Table to write into.").Required(),
+          Option("mode", &S::mode,
+                 "What a row does: insert; ignore (not when a unique key is there); upsert (insert, or update the other columns); replace; "
+                 "update and delete by key.")
+              .Choices({"insert", "ignore", "upsert", "replace", "update", "delete"}),
+          Option("keys", &S::keys, "Columns of the table that identify a row: for upsert, update, delete, and a created table's primary key."),
+          Option("columns", &S::columns, "Table column = batch column, for those that go by another name; only these are written, if given."),
+          Option("create", &S::create, "Make the table from the rows' schema where it is missing."),
+          Option("truncate", &S::truncate, "Empty the table at the beginning of each new pass."),
+          Option("batch", &S::batch, "When to commit: after so many rows or bytes, or when the oldest row has waited so long."),
+          Option("exactly_once", &S::exactly_once,
+                 "Keep the position in the same database (tables _etl_owner and _etl_checkpoint) and commit it with the rows; one connection. "
+                 "With several sinks it has no effect."),
+          Option("way", &S::way,
+                 "How rows go: prepared statements, text, MariaDB's bulk arrays; auto takes what is fastest with this server.")
+              .Choices({"auto", "prepared", "text", "bulk"}).Tuning().Advanced(),
+          Option("rows_per_statement", &S::rows_per_statement, "Most rows in a statement; 0: as many as are fast.")
+              .Range("0..100000").Tuning().Advanced(),
+          Option("sort", &S::sort, "Write the rows of a batch in the order of the table's primary key, which is faster.").Tuning().Advanced()));
+}
+
+
+MysqlSink::~MysqlSink() {
+  for (Kept& k : kept_) k.array.release(&k.array);
+}
+
+void MysqlSink::Interrupt() noexcept { link_.Interrupt(); }
+
+// ---- head ----
+
+Mode MysqlSink::ModeNamed() const {
+  return mode == "ignore" ? Mode::kIgnore : mode == "upsert" ? Mode::kUpsert : mode == "replace" ? Mode::kReplace
+         : mode == "update" ? Mode::kUpdate : mode == "delete" ? Mode::kDelete : Mode::kInsert;
+}
+
+bool MysqlSink::IsKey(const std::string& column) const {
+  return std::any_of(keys.begin(), keys.end(), [&](const std::string& k) { return SameName(k, column); });
+}
+
+void MysqlSink::Check() { Prepare(link_.Get()); }
+
+std::vector<MysqlSink::ColumnMap> MysqlSink::Mapped(const ArrowSchema& schema) const {
+  std::vector<ColumnMap> map;
+  for (std::int64_t i = 0; i < schema.n_children && columns.empty(); ++i) map.push_back({schema.children[i]->name, static_cast<std::size_t>(i)});
+  for (const auto& [to, from] : columns) {
+    std::int64_t i = 0;
+    while (i < schema.n_children && from != schema.children[i]->name) ++i;
+    if (i == schema.n_children) throw ConfigError("columns", "the rows have no column \"" + from + "\"");
+    map.push_back({to, static_cast<std::size_t>(i)});
+  }
+  return map;
+}
+
+/// What does not fit is refused before the first row.
+void MysqlSink::CheckTable(const ArrowSchema& schema, const Table& there) {
+  const auto map = Mapped(schema);
+  const Mode m = ModeNamed();
+  if (map.empty()) throw ConfigError("columns", "the rows have no columns that could be written");
+  for (const ColumnMap& c : map) {
+    const TableColumn* at = there.Find(c.to);
+    if (!at) throw ConfigError("table", "table \"" + table + "\" has no column \"" + c.to + "\"; name what is to be written in columns");
+    if (std::count_if(map.begin(), map.end(), [&](const ColumnMap& other) { return SameName(other.to, c.to); }) > 1) {
+      throw ConfigError("columns", "two columns of the rows would be written into column \"" + c.to + "\" of \"" + table + "\"");
+    }
+    if (at->generated) throw ConfigError("columns", "column \"" + c.to + "\" of \"" + table + "\" is generated and cannot be written");
+    const Encoder fits(*schema.children[c.from], *at, link_.current()->mariadb(), there.has_triggers);
+  }
+  for (const TableColumn& c : there.columns) {
+    const bool written = std::any_of(map.begin(), map.end(), [&](const ColumnMap& other) { return SameName(other.to, c.name); });
+    if (!written && !c.has_default && !c.generated && m != Mode::kUpdate && m != Mode::kDelete) {
+      throw ConfigError("columns", "column \"" + c.name + "\" of \"" + table + "\" has no default and must not be null, and the rows have none");
+    }
+  }
+  for (const std::string& k : keys) {
+    if (std::none_of(map.begin(), map.end(), [&](const ColumnMap& c) { return SameName(c.to, k); })) {
+      throw ConfigError("keys", "\"" + k + "\" is no column that is written");
+    }
+  }
+  if (m == Mode::kUpdate && map.size() == keys.size()) {
+    throw ConfigError("keys", "mode \"update\" has nothing to set: all columns that are written are keys");
+  }
+  if (m == Mode::kUpsert && !there.HasUnique(keys)) {
+    throw ConfigError("keys", "upsert needs a primary key or unique index over just " + List(keys) + " in table \"" + table + "\"");
+  }
+  if (m == Mode::kUpsert && there.unique.size() > 1) {
+    host.Warn("table \"" + table + "\" has other unique keys than (" + List(keys) + "): a row that meets one of those updates the row that holds it");
+  }
+  if (exactly_once && !there.transactional) {
+    throw ConfigError("exactly_once", "table \"" + table + "\" is of engine " + there.engine + ", which has no transactions; only InnoDB can be written exactly once");
+  }
+  if (!there.transactional) {
+    host.Warn("table \"" + table + "\" is of engine " + there.engine + ", which cannot undo a statement: rows are written one by one");
+  }
+}
+
+void MysqlSink::Begin(const etl::Run& run) {
+  const Mode m = ModeNamed();
+  if ((m == Mode::kUpsert || m == Mode::kUpdate || m == Mode::kDelete) && keys.empty()) throw ConfigError("keys", "mode \"" + mode + "\" needs keys");
+  replay_ = run.replay;
+  checkpoint_ = Checkpoint(run.pipeline, run.key);
+  Session& s = link_.Get();
+  Prepare(s);
+  ChooseWay(s);
+  std::optional<Table> there = ReadTable(s, table);
+  if (!there && create) {
+    std::vector<NewColumn> made;
+    for (const ColumnMap& c : Mapped(*run.schema)) made.push_back({c.to, run.schema->children[c.from]});
+    s.Run(CreateTableSql(s, table, made, keys), "cannot make the table");
+    there = ReadTable(s, table);
+  }
+  if (!there) throw ConfigError("table", "the database \"" + s.database() + "\" has no table \"" + table + "\"; make it, or let create = true do so");
+  CheckTable(*run.schema, *there);
+  // Before the table is emptied: no run that still goes on may write after that.
+  if (exactly_once && !replay_) checkpoint_.TakeOver(s);
+  if (truncate && !run.resumed && !run.replay) s.Run("TRUNCATE TABLE " + Quote(table), "cannot empty the table");
+}
+
+bool MysqlSink::Positions(const std::function<void(const Mark&)>& give) {
+  if (!exactly_once || replay_) return false;
+  checkpoint_.Read(link_.Get([this](Session& fresh) { Prepare(fresh); }), give);
+  positions_ = true;
+  return true;
+}
+
+// ---- worker ----
+
+void MysqlSink::Prepare(Session& s) {
+  s.Run("SET SESSION autocommit = 1, sql_notes = 1, max_error_count = 64, sql_mode = '" + std::string(kSqlMode) + "'", "cannot set up the connection");
+  max_packet_ = std::stoull(s.Value("SELECT @@max_allowed_packet").value_or("1048576"));
+  in_transaction_ = false;
+}
+
+void MysqlSink::ChooseWay(const Session& s) {
+  const Mode m = ModeNamed();
+  const bool inserts = m != Mode::kUpdate && m != Mode::kDelete;
+  if (way == "bulk" && (!s.mariadb() || !inserts)) throw ConfigError("way", inserts ? "bulk arrays are MariaDB's; this server is MySQL" : "bulk arrays are for inserts");
+  chosen_ = way == "bulk" || (way == "auto" && s.mariadb() && inserts) ? Way::kBulk : way == "text" && inserts ? Way::kText : Way::kPrepared;
+}
+
+Session& MysqlSink::Connected() {
+  bool made = false;
+  Session& s = link_.Get([&](Session& fresh) {
+    Prepare(fresh);
+    writer_.reset();
+    made = true;
+  });
+  if (made || !writer_) writer_ = std::make_unique<Writer>(s, wording_, cells_);
+  return s;
+}
+
+void MysqlSink::Open(const ArrowSchema& in, std::string_view) {
+  schema_ = &in;
+  Session& s = link_.Get([this](Session& fresh) { Prepare(fresh); });
+  there_ = ReadTable(s, table);
+  if (!there_) throw Fatal("table \"" + table + "\" is gone");
+  ChooseWay(s);
+  map_ = Mapped(in);
+  std::vector<std::string> names;
+  encoders_.clear();
+  cells_.clear();
+  key_.clear();
+  for (const ColumnMap& c : map_) {
+    const TableColumn* column = there_->Find(c.to);
+    if (!column) throw Fatal("table \"" + table + "\" has lost its column \"" + c.to + "\"");
+    names.push_back(Quote(column->name, "columns"));
+    key_.push_back(IsKey(c.to));
+    encoders_.push_back(std::make_unique<Encoder>(*in.children[c.from], *column, s.mariadb(), there_->has_triggers));
+    cells_.emplace_back().wire = encoders_.back()->wire();
+  }
+  wording_ = Word(ModeNamed(), Quote(table), names, key_, s);
+  const std::size_t fast = chosen_ == Way::kPrepared ? 1024 : chosen_ == Way::kBulk ? 2048 : 2000;
+  statement_rows_ = rows_per_statement ? static_cast<std::size_t>(rows_per_statement) : fast;
+  if (!there_->transactional) statement_rows_ = 1;
+  for (Cells& c : cells_) c.Resize(statement_rows_);
+  writer_ = std::make_unique<Writer>(s, wording_, cells_);
+  if (chosen_ == Way::kPrepared && !wording_.one_row) {
+    const std::size_t most = writer_->MostRows(chosen_);
+    if (most < statement_rows_ && !rows_per_statement) {
+      statement_rows_ = 1;
+      while (statement_rows_ * 2 <= most) statement_rows_ *= 2;
+    }
+    statement_rows_ = std::min(statement_rows_, most);
+  }
+  statement_bytes_ = std::min<std::size_t>(max_packet_ / 2, 4 << 20);
+  checkpoint_ = HeadAs<MysqlSink>().checkpoint_;
+  positions_ = HeadAs<MysqlSink>().positions_;
+}
+
+/// The rows' numbers in the order of the primary key; empty: they come so, or there is nothing to order by.
+std::vector<std::int64_t> MysqlSink::Sorted(const ArrowArray& batch) const {
+  // With a second unique key it matters which of two rows comes first.
+  if (!sort || there_->unique.size() != 1 || there_->unique[0].name != "PRIMARY" || batch.length < 2) return {};
+  std::vector<ColumnView> by;
+  for (const std::string& k : there_->unique[0].columns) {
+    const auto at = std::find_if(map_.begin(), map_.end(), [&](const ColumnMap& c) { return SameName(c.to, k); });
+    if (at == map_.end()) return {};
+    by.emplace_back(*schema_->children[at->from], *batch.children[at->from], batch.offset);
+  }
+  const auto less = [&by](std::int64_t a, std::int64_t b) {
+    for (const ColumnView& v : by) {
+      const bool null_a = v.IsNull(a), null_b = v.IsNull(b);
+      if (null_a != null_b) return null_a;
+      if (null_a) continue;
+      if (v.layout() != Layout::kVar32 && v.layout() != Layout::kVar64 && v.format()[0] != 'w' && v.format()[0] != 'd') {
+        if (v.kind() == 'L') {
+          const auto x = v.Get<std::uint64_t>(a), y = v.Get<std::uint64_t>(b);
+          if (x != y) return x < y;
+        } else if (v.kind() == 'f' || v.kind() == 'g') {
+          const double x = v.Float(a), y = v.Float(b);
+          if (x < y || y < x) return x < y;
+        } else {
+          const std::int64_t x = v.Int(a), y = v.Int(b);
+          if (x != y) return x < y;
+        }
+      } else if (const int c = v.Str(a).compare(v.Str(b))) {
+        return c < 0;
+      }
+    }
+    return false;
+  };
+  bool sorted = true;
+  for (std::int64_t i = 1; i < batch.length && sorted; ++i) sorted = !less(i, i - 1);
+  if (sorted) return {};
+  std::vector<std::int64_t> order(static_cast<std::size_t>(batch.length));
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
+  std::stable_sort(order.begin(), order.end(), less);
+  return order;
+}
+
+void MysqlSink::Keep(const Rows& in) {
+  Kept& k = kept_.emplace_back();
+  k.id = taken_ = in.id();
+  k.first_row = in.row(0);
+  k.array = in.Keep();
+  k.order = Sorted(k.array);
+  for (std::uint64_t i = 0; i < in.mark_count(); ++i) {
+    const etl_mark& m = in.marks()[i];
+    k.marks.push_back({std::string(View(m.split)), std::string(View(m.position)), m.seq});
+  }
+  if (kept_.size() == 1 && batch.linger.count()) host.Wake(host.Now() + batch.linger);
+}
+
+/// Whatever fails in it: the transaction is undone, and all its rows are there for the next try.
+template <class F>
+void MysqlSink::Guarded(F&& f) {
+  for (;;) {
+    try {
+      Resolve();
+      f();
+      few_ = 0;
+      return;
+    } catch (const Redo&) {
+      Abandon();
+    } catch (...) {
+      Abandon();
+      throw;
+    }
+  }
+}
+
+Written MysqlSink::Write(const Rows& in) {
+  if (in.id() != taken_) Keep(in);   // the same again after a Retry
+  Guarded([&] {
+    Load();
+    if (rows_ >= batch.rows || bytes_ >= batch.bytes.value) Commit();
+  });
+  return Written::kPending;
+}
+
+void MysqlSink::Tick() {
+  Guarded([&] { Commit(); });
+}
+
+std::string MysqlSink::Flush() {
+  Guarded([&] { Commit(); });
+  return {};
+}
+
+/// Encodes what is kept, and sends each statement that is full.
+void MysqlSink::Load() {
+  for (; next_kept_ < kept_.size(); ++next_kept_, next_row_ = 0) {
+    Kept& k = kept_[next_kept_];
+    if (encoding_ != next_kept_) {
+      for (std::size_t i = 0; i < map_.size(); ++i) encoders_[i]->Begin(k.array, map_[i].from);
+      encoding_ = next_kept_;
+    }
+    while (next_row_ < k.array.length) {
+      const std::int64_t row = k.order.empty() ? next_row_ : k.order[static_cast<std::size_t>(next_row_)];
+      ++next_row_;
+      ++rows_;
+      if (k.rejected.empty() || !k.rejected.count(row)) Encode(row);
+    }
+  }
+}
+
+std::optional<std::size_t> MysqlSink::EncodeRow(std::int64_t row, std::size_t at, Wrong& wrong) {
+  std::size_t bytes = 0;
+  const bool needs_key = !keys.empty() && ModeNamed() != Mode::kInsert;
+  for (std::size_t i = 0; i < encoders_.size(); ++i) {
+    const auto size = encoders_[i]->Put(row, cells_[i], at, arena_, wrong);
+    if (!size) return std::nullopt;
+    bytes += *size;
+    if (needs_key && key_[i] && cells_[i].null[at]) {
+      wrong = {1048, "Column '" + map_[i].to + "' cannot be null: it is a key"};
+      return std::nullopt;
+    }
+  }
+  if (bytes * (chosen_ == Way::kText ? 2 : 1) + wording_.prefix.size() + wording_.suffix.size() + 1024 > max_packet_) {
+    wrong = {1153, "Got a packet bigger than 'max_allowed_packet' bytes (" + std::to_string(bytes) + " in this row)"};
+    return std::nullopt;
+  }
+  return bytes;
+}
+
+void MysqlSink::Encode(std::int64_t row) {
+  Wrong wrong;
+  const auto bytes = EncodeRow(row, refs_.size(), wrong);
+  if (!bytes) {
+    static_cast<Wrong&>(kept_[next_kept_].rejected[row]) = wrong;
+    return;
+  }
+  if (!refs_.empty() && cell_bytes_ + *bytes > statement_bytes_) {
+    Deliver();
+    return Encode(row);
+  }
+  refs_.push_back({next_kept_, row});
+  cell_bytes_ += *bytes;
+  bytes_ += static_cast<std::int64_t>(*bytes);
+  if (refs_.size() == statement_rows_) Deliver();
+}
+
+void MysqlSink::BeginTransaction() {
+  if (in_transaction_) return;
+  Session& s = Connected();
+  s.Run("START TRANSACTION", "cannot begin a transaction");
+  in_transaction_ = true;
+  if (positions_) checkpoint_.Enter(s);
+}
+
+void MysqlSink::Deliver() {
+  if (refs_.empty()) return;
+  BeginTransaction();
+  DeliverRange(0, refs_.size());
+  refs_.clear();
+  arena_.Clear();
+  cell_bytes_ = 0;
+}
+
+/// False: at least one row of them was rejected.
+bool MysqlSink::DeliverRange(std::size_t first, std::size_t count) {
+  std::size_t row = 0;
+  const std::optional<Wrong> wrong = Attempt(first, count, row);
+  if (!wrong) return true;
+  if (count == 1) {
+    const Ref& r = refs_[first];
+    static_cast<Wrong&>(kept_[r.kept].rejected[r.row]) = *wrong;
+    return false;
+  }
+  if (trust_row_numbers_ && row >= 1 && row <= count) {
+    if (row > 1) DeliverRange(first, row - 1);
+    if (DeliverRange(first + row - 1, 1)) trust_row_numbers_ = false;   // it was another one
+    if (row < count) DeliverRange(first + row, count - row);
+    return false;
+  }
+  DeliverRange(first, count / 2);
+  DeliverRange(first + count / 2, count - count / 2);
+  return false;
+}
+
+/// Writes these rows, or none of them and says why; `row`: which of them the server says it was, from 1, or 0.
+std::optional<Wrong> MysqlSink::Attempt(std::size_t first, std::size_t count, std::size_t& row) {
+  Session& s = *link_.current();
+  const std::size_t most = std::min(writer_->MostRows(chosen_), statement_rows_);
+  const bool one = count == most || (count < most && (chosen_ != Way::kPrepared || !(count & (count - 1))));
+  // A statement that failed has undone itself; but not one with mere warnings, nor those before it, nor a bulk array.
+  const bool undoes = one && chosen_ != Way::kBulk;
+  // A round trip that a clean load need not pay.
+  const bool savepoint = there_->transactional && careful_ > 0 && (warned_ || !undoes);
+  if (savepoint) s.Run("SAVEPOINT etl");
+  for (std::size_t done = 0; done < count;) {
+    std::size_t n = std::min(most, count - done);
+    // Of statements that are prepared for a number of rows there are few.
+    if (chosen_ == Way::kPrepared && n < most) {
+      while (n & (n - 1)) n &= n - 1;
+    }
+    const Said said = writer_->Run(chosen_, first + done, n);
+    const std::optional<Wrong> wrong = Judge(s, said);
+    if (wrong) {
+      const auto at = wrong->message.rfind(" at row ");
+      row = at == std::string::npos ? 0 : static_cast<std::size_t>(std::strtoull(wrong->message.c_str() + at + 8, nullptr, 10));
+      if (n == 1) row = 1;
+      if (row) row = row <= n ? row + done : 0;
+      if (savepoint) s.Run("ROLLBACK TO SAVEPOINT etl");
+      careful_ = kCareful;
+      warned_ = warned_ || !said.code;
+      if (there_->transactional && !savepoint && !(said.code && undoes)) throw Redo{};
+      return wrong;
+    }
+    done += n;
+  }
+  return std::nullopt;
+}
+
+std::optional<Wrong> MysqlSink::Judge(Session& s, const Said& said) {
+  if (said.code) {
+    if (s.cut()) throw Cancelled();
+    if (Classify(said.code, Side::kSink) == Fault::kRow) return Wrong{said.code, said.message};
+    if (LosesConnection(said.code)) {
+      link_.Drop();   // not before the message was read
+      statement_bytes_ = std::max<std::size_t>(statement_bytes_ / 2, 64 << 10);
+    }
+    Throw(said.code, said.message, "writing into \"" + table + "\"", Side::kSink, &few_);
+  }
+  if (said.matched == 0) return Wrong{0, "no row of the table has this key"};
+  if (!said.warnings) return std::nullopt;
+  for (const TextRow& r : s.Rows("SHOW WARNINGS")) {
+    const auto code = static_cast<unsigned>(std::strtoul(r[1].value_or("0").c_str(), nullptr, 10));
+    if (code == 1592) continue;   // "unsafe statement" for the binary log: nothing about the rows
+    if (!there_->transactional) throw Fatal("writing into \"" + table + "\": " + r[2].value_or("") + ", and engine " + there_->engine + " cannot undo it", code);
+    return Wrong{code, r[2].value_or("")};
+  }
+  return std::nullopt;
+}
+
+void MysqlSink::Report() {
+  for (Kept& k : kept_) {
+    for (auto& [row, refused] : k.rejected) {
+      if (refused.reported) continue;
+      refused.reported = true;
+      host.Reject(k.first_row + static_cast<std::uint64_t>(row), refused.message, refused.code);
+    }
+  }
+}
+
+void MysqlSink::Commit() {
+  if (kept_.empty()) return;
+  Load();
+  Deliver();
+  std::map<std::string, Mark> marks;
+  for (const Kept& k : kept_) {
+    for (const Mark& m : k.marks) marks[m.split] = m;
+  }
+  Report();
+  host.Durable();   // before the position passes the rejects
+  if (positions_ && !marks.empty()) BeginTransaction();
+  if (in_transaction_) {
+    Session& s = *link_.current();
+    if (positions_) checkpoint_.Save(s, marks);
+    if (!(s.get()->server_status & SERVER_STATUS_IN_TRANS)) {
+      throw Fatal("writing into \"" + table + "\": the transaction ended before its COMMIT; does a trigger of the table contain DDL?");
+    }
+    if (mysql_real_query(s.get(), "COMMIT", 6)) {
+      unknown_ = Classify(s.error(), Side::kSink, true) == Fault::kUnknown;
+      s.Fail("the answer to COMMIT");
+    }
+    in_transaction_ = false;
+    checkpoint_.Next();
+    host.Count("commits");
+    if (careful_ > 0) --careful_;
+  }
+  Settle();
+}
+
+void MysqlSink::Settle() {
+  host.Wake(std::chrono::nanoseconds(0));
+  for (Kept& k : kept_) {
+    k.array.release(&k.array);
+    host.Settled(k.id);
+  }
+  kept_.clear();
+  next_kept_ = 0;
+  encoding_ = SIZE_MAX;
+  next_row_ = rows_ = bytes_ = 0;
+}
+
+/// A COMMIT whose answer was lost: was it done?
+void MysqlSink::Resolve() {
+  if (!unknown_) return;
+  if (!positions_) {
+    host.Warn("the answer to a COMMIT was lost: its rows are written again; with exactly_once = true the sink would know");
+  } else if (checkpoint_.Done(Connected())) {
+    checkpoint_.Next();
+    host.Count("commits");
+    Settle();
+  }
+  unknown_ = false;
+}
+
+/// The transaction is no more; its rows are encoded again at the next call.
+void MysqlSink::Abandon() noexcept {
+  Session* s = link_.current();
+  if (s && in_transaction_ && !s->lost() && !s->cut() && mysql_real_query(s->get(), "ROLLBACK", 8)) link_.Drop();
+  in_transaction_ = false;
+  for (Kept& k : kept_) {
+    for (auto r = k.rejected.begin(); r != k.rejected.end();) r = r->second.reported ? std::next(r) : k.rejected.erase(r);
+  }
+  refs_.clear();
+  arena_.Clear();
+  cell_bytes_ = 0;
+  next_kept_ = 0;
+  encoding_ = SIZE_MAX;
+  next_row_ = rows_ = bytes_ = 0;
+}
+
+}  // namespace etl::mysql

@@ -1,0 +1,183 @@
+// The sink `mysql` against everything that comes between it and the server: each row once.
+#include <atomic>
+#include <thread>
+
+#include "fault_proxy.h"
+#include "kill_loop.h"
+#include "lab.h"
+#include "sink_lab.h"
+
+using namespace etl::test;
+
+namespace {
+
+const std::string kColumns = "id = \"int64\", v = \"utf8\"";
+constexpr auto kTable = "DROP TABLE IF EXISTS once, _etl_owner, _etl_checkpoint; CREATE TABLE once (n BIGINT AUTO_INCREMENT PRIMARY KEY, id BIGINT, v VARCHAR(100))";
+// No key on id: a row that comes twice is there twice.
+
+std::string Sink(const std::string& more = "") {
+  return "table = \"once\"\nexactly_once = true\nbatch = {rows = 500, linger = \"100ms\"}\nrows_per_statement = 100\n" + more + "\n";
+}
+
+std::string Numbered(int count) {
+  std::string rows;
+  for (int i = 0; i < count; ++i) rows += "{\"id\":" + std::to_string(i) + ",\"v\":\"value " + std::to_string(i) + "\"}\n";
+  return rows;
+}
+
+/// "rows, different ids, their sum, wrong values" of rows 0 to count - 1, each once.
+std::string Exactly(std::int64_t count) {
+  return std::to_string(count) + "\t" + std::to_string(count) + "\t" + std::to_string(count * (count - 1) / 2) + "\t0";
+}
+std::string Found(const Target& t) { return t.One("SELECT COUNT(*), COUNT(DISTINCT id), COALESCE(SUM(id), 0), COALESCE(SUM(v <> CONCAT('value ', id)), 0) FROM once"); }
+
+bool Full() {
+  const char* full = std::getenv("ETL_FULL");
+  return full && *full && *full != '0';
+}
+
+}  // namespace
+
+TEST_CASE("rows and position are committed together, and a second run adds nothing") {
+  for (const Target& t : Targets()) {
+    CAPTURE(t.name);
+    t.Sql(kTable);
+    Load load(t, kColumns, Sink());
+    load.Rows(Numbered(5000)).All();
+    CHECK(Found(t) == Exactly(5000));
+    CHECK(t.One("SELECT COUNT(*) FROM _etl_owner WHERE pipeline = 'p' AND epoch = 1") == "1");
+    CHECK(t.One("SELECT COUNT(*) > 0 FROM _etl_checkpoint WHERE pipeline = 'p' AND split <> ''") == "1");
+  }
+}
+
+TEST_CASE("an answer to COMMIT that never comes is looked up, and no row is written twice or left out") {
+  for (const Target& t : Targets()) {
+    CAPTURE(t.name);
+    int lost = 0;
+    for (int n = 1; n <= (Full() ? 100 : 10); ++n) {
+      CAPTURE(n);
+      t.Sql(kTable);
+      // Connections 1 is the head's, 2 the worker's; of it the n-th COMMIT.
+      const FaultProxy proxy(t.host, static_cast<std::uint16_t>(t.port), "2 swallow_answer_after " + std::to_string(n) + " \"COMMIT\"\n");
+      Load load(t, kColumns, Sink(n % 2 ? "" : "way = \"text\""), proxy.port());
+      const Finished f = load.Rows(Numbered(6000)).Run();
+      CHECK_MESSAGE(f.exit_code == 0, f.err);
+      CHECK(Found(t) == Exactly(6000));
+      for (const FaultEvent& e : proxy.events()) lost += e.what.find("swallow") != std::string::npos;
+    }
+    CHECK(lost > 0);
+  }
+}
+
+TEST_CASE("a connection that breaks anywhere costs nothing but time") {
+  for (const Target& t : Targets()) {
+    CAPTURE(t.name);
+    for (int k = 0; k < (Full() ? 200 : 12); ++k) {
+      CAPTURE(k);
+      t.Sql(kTable);
+      const int at = 500 + k * (Full() ? 1700 : 19'000);
+      const FaultProxy proxy(t.host, static_cast<std::uint16_t>(t.port), "2-3 up reset_after " + std::to_string(at) + "\n4 down reset_after " + std::to_string(200 + k * 40) + "\n");
+      Load load(t, kColumns, Sink(k % 2 ? "way = \"prepared\"" : ""), proxy.port());
+      const Finished f = load.Rows(Numbered(6000)).Run();
+      CHECK_MESSAGE(f.exit_code == 0, f.err);
+      CHECK(Found(t) == Exactly(6000));
+    }
+  }
+}
+
+TEST_CASE("connections killed by the server's administrator again and again") {
+  for (const Target& t : Targets()) {
+    CAPTURE(t.name);
+    t.Sql(kTable);
+    Load load(t, kColumns, Sink());
+    load.Rows(Numbered(60'000));
+    std::atomic<bool> done{false};
+    Finished f;
+    std::thread run([&] {
+      f = load.Run();
+      done = true;
+    });
+    int kills = 0;
+    std::string rows = "0";
+    while (!done) {
+      const std::string now = t.One("SELECT COUNT(*) FROM once");
+      if (now == rows) continue;   // it shall get on
+      rows = now;
+      for (const std::string& id : t.Sql("SELECT id FROM information_schema.processlist WHERE db = '" + t.database + "' AND id <> CONNECTION_ID()")) {
+        kills += RunProcess(t.Client("KILL " + id, "")).exit_code == 0;
+      }
+    }
+    run.join();
+    CHECK_MESSAGE(f.exit_code == 0, f.err);
+    CHECK(kills > 0);
+    CHECK(Found(t) == Exactly(60'000));
+  }
+}
+
+TEST_CASE("a lock that is not given up in time rolls the whole transaction back, and it is done again") {
+  for (const Target& t : Targets()) {
+    CAPTURE(t.name);
+    t.Sql(std::string(kTable) + "; DROP TABLE IF EXISTS locked; CREATE TABLE locked (id BIGINT PRIMARY KEY, v VARCHAR(100)); INSERT INTO locked VALUES (2500, 'old'); "
+          "SET GLOBAL innodb_lock_wait_timeout = 1");
+    Load load(t, kColumns, "table = \"locked\"\nmode = \"upsert\"\nkeys = [\"id\"]\nexactly_once = true\nbatch = {rows = 3000}\nrows_per_statement = 100\n");
+    load.Rows(Numbered(3000));
+    Lab other(t.name);
+    other.Run("START TRANSACTION; UPDATE " + t.database + ".locked SET v = 'x' WHERE id = 2500");
+    const std::string log = load.dir() / "log";
+    FILE* out = std::fopen(log.c_str(), "w+");
+    Process run(load.Command_(), 0, fileno(out), fileno(out));
+    while (ReadFile(log).find("trying again") == std::string::npos && !run.WaitUntil(std::chrono::steady_clock::now() + std::chrono::milliseconds(10))) {
+    }
+    other.Run("ROLLBACK");
+    CHECK_MESSAGE(run.Join().exit_code == 0, ReadFile(log));
+    std::fclose(out);
+    t.Sql("SET GLOBAL innodb_lock_wait_timeout = 50");
+    CHECK(ReadFile(log).find("trying again") != std::string::npos);
+    CHECK(t.One("SELECT COUNT(*), SUM(v = CONCAT('value ', id)) FROM locked") == "3000\t3000");
+  }
+}
+
+TEST_CASE("a run that another has taken over from stops, and writes nothing after that") {
+  for (const Target& t : Targets()) {
+    CAPTURE(t.name);
+    t.Sql(kTable);
+    const FaultProxy slow(t.host, static_cast<std::uint16_t>(t.port), "2 up bandwidth 60000\n");
+    Load first(t, kColumns, Sink(), slow.port()), second(t, kColumns, Sink());
+    first.Rows(Numbered(20'000));
+    second.Rows(Numbered(3000));
+    Finished f;
+    std::thread run([&] { f = first.Run(); });
+    while (t.One("SELECT COUNT(*) FROM once") == "0") {
+    }
+    second.All();
+    const std::string after = Found(t);
+    run.join();
+    CHECK_MESSAGE(f.exit_code == 8, f.err);
+    CHECK(f.err.find("has taken over") != std::string::npos);
+    CHECK(Found(t) == after);
+    CHECK(t.One("SELECT epoch FROM _etl_owner") == "2");
+  }
+}
+
+TEST_CASE("kill -9 at any time: the next run goes on from what is committed") {
+  for (const Target& t : Targets()) {
+    CAPTURE(t.name);
+    const int kRows = Full() ? 100'000 : 30'000;
+    t.Sql(kTable);
+    Load load(t, kColumns, Sink());
+    load.Rows(Numbered(kRows));
+    KillPlan plan;
+    plan.command = load.Command_();
+    plan.kills = Full() ? 250 : 10;
+    plan.kinds = {KillKind::kKill, KillKind::kStopThenKill, KillKind::kTerminate};
+    plan.quiet = true;
+    plan.left = [&] { return 1 - std::stod(t.One("SELECT COUNT(*) FROM once")) / kRows; };
+    plan.after_pass = [&] {
+      CHECK(Found(t) == Exactly(kRows));
+      t.Sql("TRUNCATE once");
+    };
+    const KillReport report = RunKillLoop(plan);
+    CHECK(report.landed == plan.kills);
+    MESSAGE(t.name << ": " << report.landed << " kills, " << report.passes << " passes, seed " << report.seed);
+  }
+}
