@@ -63,6 +63,7 @@ constexpr Row kTable[] = {
     {1213, kRetry, kRetry},      // deadlock
     {1226, kRetry, kRetry},      // user's resource limit
     {1227, kStop, kStop},        // privilege missing
+    {1236, kStop, kStop},        // position in the binary log lost
     {1264, kStop, kRow},         // out of range
     {1265, kStop, kRow},         // truncated
     {1290, kStop, kRetry},       // read-only option
@@ -73,8 +74,9 @@ constexpr Row kTable[] = {
     {1366, kStop, kRow},         // wrong value for column
     {1367, kStop, kRow},         // illegal value
     {1406, kStop, kRow},         // too long
-    {1416, kStop, kRow},         // no geometry
     {1411, kStop, kRow},         // wrong value for function
+    {1412, kStop, kStop},        // the table was altered under a snapshot
+    {1416, kStop, kRow},         // no geometry
     {1451, kStop, kRow},         // a row is referred to
     {1452, kStop, kRow},         // foreign key
     {1526, kStop, kRow},         // no partition for value
@@ -99,10 +101,12 @@ constexpr Row kTable[] = {
     {2026, kStop, kStop},        // TLS
     {2027, kFew, kFew},          // malformed packet
     {3024, kRetry, kRetry},      // statement timeout (MySQL)
+    {3101, kRetry, kRetry},      // rolled back by the group at COMMIT
     {3140, kStop, kRow},         // invalid JSON text
     {3141, kStop, kRow},         // invalid JSON in a parameter
     {3156, kStop, kRow},         // invalid JSON value for CAST
     {3157, kStop, kRow},         // JSON too deep
+    {3572, kRetry, kRetry},      // NOWAIT, and locked
     {3819, kStop, kRow},         // CHECK violated (MySQL)
     {3903, kStop, kRow},         // invalid JSON for CAST
     {4025, kStop, kRow},         // CHECK violated (MariaDB)
@@ -122,10 +126,9 @@ bool LosesConnection(unsigned code) {
 }
 
 Fault Classify(unsigned code, Side side, bool at_commit) {
-  if (at_commit && LosesConnection(code)) return Fault::kUnknown;
   const auto* at = std::find_if(std::begin(kTable), std::end(kTable), [code](const Row& r) { return r.code == code; });
-  if (at == std::end(kTable)) return Fault::kRetryFew;
-  return side == Side::kSource ? at->source : at->sink;
+  const Fault otherwise = at == std::end(kTable) ? Fault::kRetryFew : side == Side::kSource ? at->source : at->sink;
+  return at_commit && otherwise != Fault::kBug && LosesConnection(code) ? Fault::kUnknown : otherwise;
 }
 
 void Throw(unsigned code, const std::string& message, const std::string& doing, Side side, int* few) {

@@ -35,7 +35,7 @@ void Session::Secure(const Server& server, const Address& address) {
                 tls.ca.empty() ? "/etc/ssl/certs/ca-certificates.crt" : tls.ca.c_str(), nullptr, nullptr);
 }
 
-Session::Session(const Server& server, Side side) : mysql_(mysql_init(nullptr)), side_(side) {
+Session::Session(const Server& server, Side side, int* few) : mysql_(mysql_init(nullptr)), side_(side), few_(few) {
   if (!mysql_) throw std::bad_alloc();
   MYSQL* m = mysql_.get();
   const Address address = ParseUrl(server.url);
@@ -77,7 +77,7 @@ Session::~Session() = default;
 
 void Session::Fail(const std::string& doing) const {
   if (cut_) throw Cancelled();
-  Throw(mysql_errno(mysql_.get()), mysql_error(mysql_.get()), doing, side_);
+  Throw(mysql_errno(mysql_.get()), mysql_error(mysql_.get()), doing, side_, few_);
 }
 
 void Session::Run(const std::string& sql, const char* doing) {
@@ -141,7 +141,7 @@ Session& Link::Get(const std::function<void(Session&)>& fresh) {
   if (interrupted_) throw Cancelled();
   if (session_ && !session_->lost()) return *session_;
   Drop();
-  auto made = std::make_unique<Session>(server_, side_);
+  auto made = std::make_unique<Session>(server_, side_, &few_);
   if (fresh) fresh(*made);
   const std::lock_guard lock(mutex_);
   session_ = std::move(made);

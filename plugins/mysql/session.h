@@ -25,7 +25,8 @@ using TextRow = std::vector<std::optional<std::string>>;
 class Session {
  public:
   /// Connects, verified as `server` says, with UTF-8, UTC and no time limits of the server's.  Throws Retry, Fatal or ConfigError.
-  Session(const Server& server, Side side);
+  /// `few`: as of Throw.
+  Session(const Server& server, Side side, int* few);
   ~Session();
   Session(const Session&) = delete;
 
@@ -60,6 +61,7 @@ class Session {
   void Secure(const Server& server, const Address& address);
   std::unique_ptr<MYSQL, Close> mysql_;
   Side side_;
+  int* few_;
   std::string database_;
   bool mariadb_ = false, lost_ = false;
   unsigned long version_ = 0;
@@ -80,12 +82,15 @@ class Link {
   void Adopt(std::unique_ptr<Session> session);
   void Abandon() { session_->Abandon(); }
   void Drop();
+  /// Errors in a row, over all sessions, that are tried a few times only; its user sets it to 0 after a success.
+  int& few() { return few_; }
   /// Any thread.  From then on Get throws Cancelled.
   void Interrupt() noexcept;
 
  private:
   const Server& server_;
   Side side_;
+  int few_ = 0;
   std::mutex mutex_;    // over session_ against Interrupt
   std::unique_ptr<Session> session_;
   std::atomic<bool> interrupted_{false};

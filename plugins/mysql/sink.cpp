@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "tune.h"
 
 namespace etl::mysql {
 namespace {
@@ -13,6 +14,18 @@ constexpr auto kSqlMode =
 /// A row did not fit, and no savepoint was set: the transaction begins again, with savepoints.
 struct Redo {};
 constexpr int kCareful = 50;
+
+/// Statements are prepared for few numbers of rows: the most, its halves and theirs, as a failed statement is halved, and
+/// powers of two.  The greatest of these that is at most `rows`.
+std::size_t PreparedRows(std::size_t most, std::size_t rows) {
+  std::size_t best = 1;
+  while (best * 2 <= rows) best *= 2;
+  for (std::size_t low = most, high = most; low > 1; low /= 2, high = (high + 1) / 2) {
+    if (high <= rows) return std::max(best, high);
+    if (low <= rows) return std::max(best, low);
+  }
+  return best;
+}
 
 std::string List(const std::vector<std::string>& names) {
   std::string out;
@@ -48,6 +61,7 @@ detail::DeclaredList MysqlSink::Options() {
           Option("sort", &S::sort, "Write the rows of a batch in the order of the table's primary key, which is faster.").Tuning().Advanced()));
 }
 
+const void* MysqlSink::Extension(std::string_view id) { return id == ETL_EXT_TUNE ? TuneTable() : nullptr; }
 
 MysqlSink::~MysqlSink() {
   for (Kept& k : kept_) k.array.release(&k.array);
@@ -184,6 +198,7 @@ void MysqlSink::Open(const ArrowSchema& in, std::string_view) {
   if (!there_) throw Fatal("table \"" + table + "\" is gone");
   ChooseWay(s);
   map_ = Mapped(in);
+  if (map_.empty()) throw ConfigError("columns", "the rows have no columns: there is nothing to write");
   std::vector<std::string> names;
   encoders_.clear();
   cells_.clear();
@@ -276,7 +291,7 @@ void MysqlSink::Guarded(F&& f) {
     try {
       Resolve();
       f();
-      few_ = 0;
+      link_.few() = 0;
       return;
     } catch (const Redo&) {
       Abandon();
@@ -400,7 +415,7 @@ bool MysqlSink::DeliverRange(std::size_t first, std::size_t count) {
 std::optional<Wrong> MysqlSink::Attempt(std::size_t first, std::size_t count, std::size_t& row) {
   Session& s = *link_.current();
   const std::size_t most = std::min(writer_->MostRows(chosen_), statement_rows_);
-  const bool one = count == most || (count < most && (chosen_ != Way::kPrepared || !(count & (count - 1))));
+  const bool one = count == most || (count < most && (chosen_ != Way::kPrepared || PreparedRows(most, count) == count));
   // A statement that failed has undone itself; but not one with mere warnings, nor those before it, nor a bulk array.
   const bool undoes = one && chosen_ != Way::kBulk;
   // A round trip that a clean load need not pay.
@@ -408,10 +423,7 @@ std::optional<Wrong> MysqlSink::Attempt(std::size_t first, std::size_t count, st
   if (savepoint) s.Run("SAVEPOINT etl");
   for (std::size_t done = 0; done < count;) {
     std::size_t n = std::min(most, count - done);
-    // Of statements that are prepared for a number of rows there are few.
-    if (chosen_ == Way::kPrepared && n < most) {
-      while (n & (n - 1)) n &= n - 1;
-    }
+    if (chosen_ == Way::kPrepared) n = PreparedRows(most, n);
     const Said said = writer_->Run(chosen_, first + done, n);
     const std::optional<Wrong> wrong = Judge(s, said);
     if (wrong) {
@@ -438,7 +450,7 @@ std::optional<Wrong> MysqlSink::Judge(Session& s, const Said& said) {
       link_.Drop();   // not before the message was read
       statement_bytes_ = std::max<std::size_t>(statement_bytes_ / 2, 64 << 10);
     }
-    Throw(said.code, said.message, "writing into \"" + table + "\"", Side::kSink, &few_);
+    Throw(said.code, said.message, "writing into \"" + table + "\"", Side::kSink, &link_.few());
   }
   if (said.matched == 0) return Wrong{0, "no row of the table has this key"};
   if (!said.warnings) return std::nullopt;

@@ -25,6 +25,7 @@ class MysqlSink : public Sink, public Server {
   MysqlSink() : link_(*this, Side::kSink) {}
   ~MysqlSink() override;
   static detail::DeclaredList Options();
+  static const void* Extension(std::string_view id);
   void Check() override;
   void Begin(const etl::Run& run) override;
   bool Positions(const std::function<void(const Mark&)>& give) override;
@@ -105,7 +106,6 @@ class MysqlSink : public Sink, public Server {
   std::uint64_t taken_ = 0;                     ///< the last batch that was kept
   std::int64_t next_row_ = 0, rows_ = 0, bytes_ = 0;
   bool in_transaction_ = false, unknown_ = false, trust_row_numbers_ = true;
-  int few_ = 0;
   int careful_ = 0;                             ///< transactions yet that set savepoints
   bool warned_ = false;                         ///< also for single statements: one was only warned about
 };

@@ -121,8 +121,9 @@ void MysqlSource::FindColumns(Session& session) {
     if (!mysql_real_query(session.get(), sql.data(), sql.size())) result.reset(mysql_store_result(session.get()));
     if (result) return result;
     const Fault fault = Classify(session.error(), Side::kSource);
-    if (session.cut() || session.lost() || fault == Fault::kRetry || fault == Fault::kRetryFew) session.Fail("the server refused a query");
-    throw ConfigError(option, session.error() ? mysql_error(session.get()) : "it must be one SELECT");
+    const bool refused = fault == Fault::kStop || fault == Fault::kRow;
+    if (session.cut() || session.lost() || (session.error() && !refused)) session.Fail("the server refused a query");
+    throw ConfigError(option, session.error() ? mysql_error(session.get()) + (" (" + std::to_string(session.error()) + ")") : "it must be one SELECT");
   };
   std::string names;
   for (const std::string& c : columns) names += (names.empty() ? "" : ", ") + Quote(c, "columns");
@@ -216,7 +217,7 @@ void MysqlSource::ShareSnapshot() {
   std::vector<std::unique_ptr<Session>> sessions;
   const auto count = key_.empty() ? std::int64_t{1} : connections;
   for (std::int64_t i = 0; i < count; ++i) {
-    sessions.push_back(std::make_unique<Session>(*this, Side::kSource));
+    sessions.push_back(std::make_unique<Session>(*this, Side::kSource, &link_.few()));
     Check(*sessions.back());
     sessions.back()->Run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ");
   }
@@ -317,6 +318,7 @@ bool MysqlSource::PlanNext(Split& out, std::string& state) {
     out.id = id;
   }
   ++planned_;
+  link_.few() = 0;
   out.state = Pack({PackKey(range.from), PackKey(range.to), bounds_, narrow_ ? "narrow" : ""});
   state = Pack({high_, bounds_, std::to_string(planned_), std::to_string(window_), narrow_ ? "narrow" : planner_ ? planner_->Save() : "", std::to_string(last_id_)});
   return true;
@@ -354,11 +356,19 @@ std::string MysqlSource::Conditions() const {
   return out.empty() ? "" : " WHERE " + out;
 }
 
+/// What was too much at once, or took too long, is asked for in smaller pages.
+void MysqlSource::Smaller(unsigned code) {
+  const bool slow = code == 1317 || code == 1969 || code == 3024;
+  if (slow || Classify(code, Side::kSource) == Fault::kSplit) limit_ = std::max<std::int64_t>(limit_ / 2, 1);
+}
+
 /// Sends a query whose rows will be fetched one by one; its columns must be those of the plan.
 void MysqlSource::Query(Session& session, const std::string& sql) {
-  if (mysql_real_query(session.get(), sql.data(), sql.size())) session.Fail("cannot read from \"" + (table.empty() ? "query" : table) + "\"");
-  result_.reset(mysql_use_result(session.get()));
-  if (!result_) session.Fail("cannot read from \"" + (table.empty() ? "query" : table) + "\"");
+  if (!mysql_real_query(session.get(), sql.data(), sql.size())) result_.reset(mysql_use_result(session.get()));
+  if (!result_) {
+    Smaller(session.error());
+    session.Fail("cannot read from \"" + (table.empty() ? "query" : table) + "\"");
+  }
   const std::vector<ReadColumn>& plan = Head().read_;
   std::vector<ReadColumn> now;
   for (unsigned i = 0; i < std::min<unsigned>(mysql_num_fields(result_.get()), static_cast<unsigned>(plan.size())); ++i) {
@@ -444,13 +454,14 @@ bool MysqlSource::ReadPageRows(std::int64_t limit) {
     limit_ = std::clamp(page_bytes.value * seen / std::max<std::int64_t>(bytes, 1), std::int64_t{1}, 2 * chunk_rows);
   }
   if (error) {
+    Smaller(error);
     link_.Abandon();
     if (session.cut()) throw Cancelled();
     if (!seen && SkipGiant()) return true;
-    if (!seen) Throw(error, message, "cannot read from \"" + table + "\"", Side::kSource, &few_);
+    if (!seen) Throw(error, message, "cannot read from \"" + table + "\"", Side::kSource, &link_.few());
     return true;   // what came is whole rows: on from the last of them
   }
-  few_ = 0;
+  link_.few() = 0;
   return too_much || seen == limit;
 }
 
@@ -488,7 +499,7 @@ bool MysqlSource::NextStreamed(Batch& out, std::string& position) {
         link_.Abandon();
         result_.reset();
         if (session.cut()) throw Cancelled();
-        Throw(error, message, "cannot read on from " + (table.empty() ? "the query" : "\"" + table + "\""), Side::kSource, &few_);
+        Throw(error, message, "cannot read on from " + (table.empty() ? "the query" : "\"" + table + "\""), Side::kSource, &link_.few());
       }
       ended_ = true;
       break;
@@ -497,7 +508,7 @@ bool MysqlSource::NextStreamed(Batch& out, std::string& position) {
     Take(row, mysql_fetch_lengths(result_.get()), out, place);
   }
   if (ended_) result_.reset();
-  few_ = 0;
+  link_.few() = 0;
   skip_ = std::max(at_, skip_);
   position = std::to_string(skip_);
   return out.rows() > 0 || !ended_;

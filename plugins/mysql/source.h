@@ -76,6 +76,7 @@ class MysqlSource : public Source, public Server {
   // worker
   const MysqlSource& Head() const { return HeadAs<MysqlSource>(); }
   void Query(Session& session, const std::string& sql);
+  void Smaller(unsigned code);
   bool ReadPage();
   bool ReadPageRows(std::int64_t limit);
   bool SkipGiant();
@@ -83,7 +84,6 @@ class MysqlSource : public Source, public Server {
   void Take(MYSQL_ROW row, const unsigned long* sizes, Batch& out, const std::function<std::string()>& place);
 
   Link link_{*this, Side::kSource};
-  int few_ = 0;
   // The head finds these; workers read them there.
   std::vector<ReadColumn> read_;
   std::string list_, server_id_, base_;

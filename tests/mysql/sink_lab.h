@@ -72,7 +72,8 @@ inline const std::vector<Target>& Targets() {
     std::map<std::string, std::string> env;
     for (const std::string& line : SplitLines(f.out)) env[line.substr(0, line.find('='))] = line.substr(line.find('=') + 1);
     Made all;
-    for (const auto& [name, prefix] : {std::pair<std::string, std::string>{"mysql", "MYSQL_"}, {"mariadb", "MARIADB_"}}) {
+    for (const auto& named : {std::pair<std::string, std::string>{"mysql", "MYSQL_"}, {"mariadb", "MARIADB_"}}) {
+      const std::string &name = named.first, &prefix = named.second;   // a lambda of REQUIRE's takes no structured binding
       REQUIRE_MESSAGE(env.count(prefix + "PORT"), name << " does not run: tools/dev/servers up");
       Target t{name, env[prefix + "HOST"], env[prefix + "USER"], env[prefix + "PASSWORD"], std::stoi(env[prefix + "PORT"])};
       const Finished made = RunProcess(t.Client("CREATE DATABASE IF NOT EXISTS " + t.database + " CHARACTER SET utf8mb4", ""));

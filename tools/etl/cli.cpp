@@ -92,6 +92,27 @@ void AddFile(App& app, Args& args) {
   plan->add_flag("--json", args.json, "As JSON.");
 }
 
+void AddTune(App& app, Args& args) {
+  App* tune = Add(app, "tune",
+                  "Finds the fastest options of a sink with the pipeline's own rows, in a scratch "
+                  "copy of its target.",
+                  "etl tune pipeline.toml\netl tune pipeline.toml --rows 20000 --report "
+                  "tune.svg\netl tune pipeline.toml --write");
+  tune->add_option("PIPELINE", args.pipeline, "The pipeline file.")->type_name("FILE");
+  tune->add_option("--rows", args.tune_rows,
+                   "How many rows each measurement writes; never more than half of memory_limit "
+                   "[default: 100000].")
+      ->type_name("N");
+  tune->add_option("--time", args.time, "How long all measurements may take [default: 10m].")
+      ->type_name("TIME");
+  tune->add_option("--stage", args.stage, "The sink, where there are several, as in sink[0].")
+      ->type_name("STAGE");
+  tune->add_option("--report", args.report,
+                   "Write a plot there: a page where the name ends in .html, else SVG.")
+      ->type_name("FILE");
+  tune->add_flag("--write", args.write, "Put the best values into the pipeline file.");
+}
+
 void AddState(App& app, Args& args) {
   App* state = Add(app, "state", "Where a pipeline stands.",
                    "etl state show pipeline.toml\netl state reset pipeline.toml");
@@ -259,6 +280,7 @@ std::unique_ptr<App> Declare(Args& args) {
   app->add_flag("--version", args.version, "Show the version.");
   AddRun(*app, args);
   AddFile(*app, args);
+  AddTune(*app, args);
   AddState(*app, args);
   AddRejects(*app, args);
   AddPlugin(*app, args);

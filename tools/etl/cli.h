@@ -20,8 +20,9 @@ struct Args {
   std::vector<std::string> types;
   std::vector<int> only;
   bool http_required = false, no_progress = false, connect = false, json = false;
-  bool source = false, transform = false, sink = false;
-  std::int64_t rows = 10, splits = 100, records = 20;
+  bool write = false, source = false, transform = false, sink = false;
+  std::string time = "10m";
+  std::int64_t tune_rows = 100'000, rows = 10, splits = 100, records = 20;
 };
 
 /// The commands.  Values go to `args`, which must outlive what is returned.

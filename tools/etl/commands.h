@@ -23,6 +23,7 @@ int RunPipeline(Context& c);
 int CheckPipeline(Context& c);
 int Preview(Context& c);
 int Plan(Context& c);
+int Tune(Context& c);
 int StateShow(Context& c);
 int StateReset(Context& c);
 int StateAccept(Context& c);

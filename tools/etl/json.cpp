@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -154,12 +155,19 @@ Poco::JSON::Array::Ptr ToJson(const std::vector<host::Problem>& problems) {
   return array;
 }
 
-void WriteAtomically(const std::string& file, const std::string& text) {
+void WriteAtomically(const std::string& file, const std::string& text, bool same_access) {
   const std::string temporary = fmt::format("{}.{}.tmp", file, ::getpid());
   const int fd =
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, same_access ? 0600 : 0666);
   if (fd < 0) CannotWrite(file, errno);
   int error = 0;
+  if (same_access) {
+    struct stat old {};
+    if (::stat(file.c_str(), &old) != 0) error = errno;
+    // Only root may give a file away; anybody else who could write it keeps what can be kept.
+    if (error == 0 && ::fchown(fd, old.st_uid, old.st_gid) != 0 && errno != EPERM) error = errno;
+    if (error == 0 && ::fchmod(fd, old.st_mode & 07777) != 0) error = errno;
+  }
   for (std::size_t done = 0; done < text.size() && error == 0;) {
     const ssize_t n = ::write(fd, text.data() + done, text.size() - done);
     if (n > 0)

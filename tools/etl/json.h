@@ -23,7 +23,8 @@ std::string Text(const Json::Ptr& json, unsigned indent = 0);
 
 /// Replaces the file in one step: a reader sees the old one or the whole new one.  Throws
 /// Error(kConfig).
-void WriteAtomically(const std::string& file, const std::string& text);
+/// `same_access`: the new one has the owner and the permissions of the old.
+void WriteAtomically(const std::string& file, const std::string& text, bool same_access = false);
 /// Throws Error(kConfig) where WriteAtomically could not write later.
 void CheckWritable(const std::string& file);
 

@@ -31,6 +31,7 @@ int Dispatch(Context& c) {
       {"check", CheckPipeline},
       {"preview", Preview},
       {"plan", Plan},
+      {"tune", Tune},
       {"state show", StateShow},
       {"state reset", StateReset},
       {"state accept", StateAccept},

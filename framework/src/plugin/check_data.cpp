@@ -70,7 +70,7 @@ ArrowArray Orphan(CheckRun& run, const Component& component) {
   ArrowArray array{};
   etl_str position{};
   etl_status status = ETL_OK;
-  session.Must("open", [&](etl_error* e) { return component.table.source->open(worker.self, &split, split.state, e); });
+  session.Must("open", [&](etl_error* e) { return component.table.source->open(worker.self, &split, {"", 0}, e); });
   session.Must("next", [&](etl_error* e) { return status = component.table.source->next(worker.self, &array, &position, e); });
   if (status == ETL_END || !array.release) throw CheckSkipped("has no rows");
   return array;

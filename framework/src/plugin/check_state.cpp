@@ -93,7 +93,7 @@ std::string ReturnsSoon(CheckRun& run) {
     if (splits.empty()) throw CheckSkipped("has no splits");
     Session::Worker& worker = session.Start();
     const etl_split split = splits.front().table();
-    session.Must("open", [&](etl_error* e) { return component.table.source->open(worker.self, &split, split.state, e); });
+    session.Must("open", [&](etl_error* e) { return component.table.source->open(worker.self, &split, {"", 0}, e); });
     std::atomic<bool> interrupted = false, done = false;
     std::atomic<int> calls = 0;
     std::string failed;

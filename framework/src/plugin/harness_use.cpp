@@ -71,8 +71,7 @@ SourceRead ReadSplit(Session& session, const ArrowSchema& schema, const SplitCop
   const etl_source& source = *session.table().source;
   Session::Worker& worker = session.Start();
   const etl_split table = split.table();
-  const std::string& from = position.empty() ? split.state : position;
-  session.Must("open", [&](etl_error* e) { return source.open(worker.self, &table, Str(from), e); });
+  session.Must("open", [&](etl_error* e) { return source.open(worker.self, &table, Str(position), e); });
   SourceRead read;
   for (std::size_t i = 0; i < batches; ++i) {
     ArrowArray array{};

@@ -130,6 +130,7 @@ bool Engine::RejectRow(Stage& stage, const etl_reject& r, const Flow* flow, std:
     count = ++rejected_;
     if (reasons_.size() < 1000) ++reasons_[{record.stage, record.reason.substr(0, 200)}];
   }
+  if (mode_ == Mode::kTune) return true;
   if (mode_ == Mode::kLook) {
     run.Log(ETL_WARN, record.stage, fmt::format("a row{} would be rejected: {}", place, record.reason));
     return true;

@@ -87,6 +87,14 @@ class Engine {
   std::vector<Problem> Check();
   PlanReport Plan(std::size_t most);
   void Preview(std::int64_t n, const std::function<void(const std::string& line)>& emit);
+  /// `etl tune`: rows as they would reach sink number `sink`, about n of them or so many bytes, whichever is less.  They
+  /// live no longer than the engine.  Sinks are made, and nothing is written.
+  std::vector<std::shared_ptr<SharedArray>> Collect(std::size_t sink, std::int64_t n, std::int64_t bytes);
+  /// `etl tune`: writes rows with the pipeline's only sink, for about `longest` at most; the rest is left out.
+  struct Trial {
+    std::int64_t rows = 0, rejected = 0, elapsed_ns = 0;
+  };
+  Trial Write(const ArrowSchema& schema, const std::vector<std::shared_ptr<SharedArray>>& rows, std::int64_t longest_ns);
   RunStatus Status() const;
   void Stop(int signal);
 
@@ -124,6 +132,7 @@ class Engine {
   void MakeTransforms();
   void MakeSinks();
   void MakeSegments();
+  void Look(const std::function<bool(Flow)>& take);   ///< rows after the transforms, until `take` says that it has enough
   void LoadState();
   void BeginSinks(std::uint32_t flags);
   void StartThreads();
@@ -164,7 +173,7 @@ class Engine {
   std::int64_t stopped_at_ = 0;
   std::string phase_ = "starting";
   std::atomic<bool> reject_stop_{false};
-  enum class Mode { kRun, kReplay, kLook } mode_ = Mode::kRun;   ///< kLook: nothing is written, rejects are logged
+  enum class Mode { kRun, kReplay, kLook, kTune } mode_ = Mode::kRun;   ///< kLook: nothing is written, rejects are logged; kTune: they are counted
   std::atomic<int> readers_running_{0}, threads_running_{0}, readers_waiting_{0};
   std::vector<std::thread> threads_;
   std::int64_t began_ = 0;

@@ -86,6 +86,41 @@ PlanReport Engine::Plan(std::size_t most) {
   return report;
 }
 
+void Engine::Look(const std::function<bool(Flow)>& take) {
+  std::vector<std::unique_ptr<TransformSide>> sides;
+  std::vector<std::unique_ptr<Worker>> workers = OpenTransforms(0, transforms.size(), sides);
+  bool more = true;
+  const std::function<void(Flow, std::size_t)> through = [&](Flow flow, std::size_t at) {
+    if (!more) return;
+    if (at == sides.size()) {
+      more = take(std::move(flow));
+      return;
+    }
+    for (Flow& f : sides[at]->Apply(*workers[at], std::move(flow))) through(std::move(f), at + 1);
+  };
+  Splits planned(*source.head, 1 << 20);
+  planned.Start({}, true, nullptr);
+  SourceSide side(*this);
+  Worker worker(*source.head, side);
+  const etl_source& table = *config_.source.component->table.source;
+  bool is_new = false;
+  for (SplitTracker* t = planned.Next(is_new); t && more; t = planned.Next(is_new)) {
+    const SplitState from = t->Saved();
+    const etl_split s{sizeof s, 0, {from.id.data(), from.id.size()}, {from.state.data(), from.state.size()}, -1, -1};
+    Call(side, "open", [&](etl_error* e) { return table.open(worker.self(), &s, {nullptr, 0}, e); });
+    while (more) {
+      if (run.stop_reading) throw Stopped();
+      ArrowArray array{};
+      etl_str position{nullptr, 0};
+      if (Call(side, "next", [&](etl_error* e) { return table.next(worker.self(), &array, &position, e); }) == ETL_END) break;
+      through(t->Begin(Adopt(source, &array), ""), 0);
+    }
+  }
+  for (std::size_t i = 0; i < sides.size() && more; ++i) {
+    for (Flow& f : sides[i]->Flush(*workers[i])) through(std::move(f), i + 1);
+  }
+}
+
 void Engine::Preview(std::int64_t n, const std::function<void(const std::string&)>& emit) {
   mode_ = Mode::kLook;
   MakeSource();
@@ -95,41 +130,14 @@ void Engine::Preview(std::int64_t n, const std::function<void(const std::string&
   options.non_finite = JsonNonFinite::kText;
   options.bad_text = JsonBadText::kReplace;
   JsonWriter writer(schema, options);
-  std::vector<std::unique_ptr<TransformSide>> sides;
-  std::vector<std::unique_ptr<Worker>> workers = OpenTransforms(0, transforms.size(), sides);
-  std::int64_t left = n;
-  const std::function<void(Flow, std::size_t)> through = [&](Flow flow, std::size_t at) {
-    if (left <= 0) return;
-    if (at < sides.size()) {
-      for (Flow& f : sides[at]->Apply(*workers[at], std::move(flow))) through(std::move(f), at + 1);
-      return;
-    }
-    for (std::int64_t i = 0; i < flow.rows() && left > 0; ++i, --left) {
+  Look([&](Flow flow) {
+    for (std::int64_t i = 0; i < flow.rows() && n > 0; ++i, --n) {
       std::string line;
       writer.Row(flow.array->array(), i, line);
       emit(line);
     }
-  };
-  Splits planned(*source.head, 1 << 20);
-  planned.Start({}, true, nullptr);
-  SourceSide side(*this);
-  Worker worker(*source.head, side);
-  const etl_source& table = *config_.source.component->table.source;
-  bool is_new = false;
-  for (SplitTracker* t = planned.Next(is_new); t && left > 0; t = planned.Next(is_new)) {
-    const SplitState from = t->Saved();
-    const etl_split s{sizeof s, 0, {from.id.data(), from.id.size()}, {from.state.data(), from.state.size()}, -1, -1};
-    Call(side, "open", [&](etl_error* e) { return table.open(worker.self(), &s, {nullptr, 0}, e); });
-    while (left > 0) {
-      ArrowArray array{};
-      etl_str position{nullptr, 0};
-      if (Call(side, "next", [&](etl_error* e) { return table.next(worker.self(), &array, &position, e); }) == ETL_END) break;
-      through(t->Begin(Adopt(source, &array), ""), 0);
-    }
-  }
-  for (std::size_t i = 0; i < sides.size() && left > 0; ++i) {
-    for (Flow& f : sides[i]->Flush(*workers[i])) through(std::move(f), i + 1);
-  }
+    return n > 0;
+  });
 }
 
 }  // namespace etl::host
