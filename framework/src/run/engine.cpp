@@ -404,6 +404,11 @@ void Engine::BeginSinks(std::uint32_t flags) {
       });
     }
     if (!table.positions || sinks.size() > 1 || mode_ != Mode::kRun) continue;
+    if (std::any_of(segments.begin(), segments.end(), [](const auto& g) { return g->holds; })) {
+      // Rows of a batch that is not all there yet would be committed ahead of its position.
+      run.Log(ETL_WARN, sink->config->key, "is not exactly once here: a transform holds rows back; after an interruption rows may come twice");
+      continue;
+    }
     marks_.clear();
     const etl_status s = Call(*sink->side, "read positions", [&](etl_error* e) {
       marks_.clear();
@@ -420,7 +425,10 @@ void Engine::BeginSinks(std::uint32_t flags) {
       return status == ETL_UNSUPPORTED ? ETL_END : status;
     });
     sink->transactional = s == ETL_OK;
-    if (sink->transactional) sink->workers = 1;
+    if (sink->transactional) {
+      sink->workers = 1;
+      sink->ordered = true;   // rows that overtake their position would be committed without it
+    }
   }
 }
 
