@@ -47,12 +47,11 @@ Flow SplitTracker::Begin(std::shared_ptr<SharedArray> array, std::string positio
   origin->split = this;
   origin->rows = array->rows();
   origin->position = std::move(position);
-  {
-    const std::lock_guard lock(mutex_);
-    origin->seq = next_++;
-    open_.push_back(origin);
-  }
-  return Flow(std::move(array), {std::move(origin)}, nullptr);
+  Flow flow(std::move(array), {origin}, nullptr);   // counted before it is seen: an open batch that nothing counts is a settled one
+  const std::lock_guard lock(mutex_);
+  origin->seq = next_++;
+  open_.push_back(std::move(origin));
+  return flow;
 }
 
 bool SplitTracker::WaitForRoom(const std::function<bool()>& stop) {

@@ -56,8 +56,8 @@ void Engine::ReadSplit(Worker& worker, SourceSide& side, SplitTracker& split) {
     const std::uint64_t seq = flow.origins()[0]->seq;
     if (flow.rows() == 0) {   // moves the position only; nobody downstream wants it
       const bool in_order = std::none_of(segments.begin(), segments.end(), [](const auto& g) { return g->holds; });
+      flow.Settle();   // before those behind it are let through: their position counts it
       PassOn(segments.size(), {}, &split, seq, in_order);
-      flow.Settle();
       continue;
     }
     std::vector<Flow> one;
