@@ -273,7 +273,7 @@ Written SqliteSink::Write(const Rows& in) {
     const ColumnView v = in.column(c);
     bytes_ += v.Str(in.size() - 1).data() + v.Str(in.size() - 1).size() - v.Str(0).data();
   }
-  if (rows_ < batch.rows && bytes_ < batch.bytes.value) return Written::kPending;
+  if (in.more() || (rows_ < batch.rows && bytes_ < batch.bytes.value)) return Written::kPending;
   try {
     Commit();
   } catch (const Error& e) {

@@ -90,7 +90,7 @@ class ProbeTransform : public etl::Transform {
   std::string mode = "pass";
   std::int64_t n = 2;
   static auto Options() {
-    return etl::Options(etl::Option("mode", &ProbeTransform::mode, "What to do.").Choices({"pass", "drop", "double", "reject", "retry", "fail", "lie"}),
+    return etl::Options(etl::Option("mode", &ProbeTransform::mode, "What to do.").Choices({"pass", "drop", "double", "split", "reject", "retry", "late_retry", "fail", "lie"}),
                         etl::Option("n", &ProbeTransform::n, "Which rows: those whose id divides by n."));
   }
   etl::Schema Describe(const etl::Schema& in) override { return in; }
@@ -102,6 +102,11 @@ class ProbeTransform : public etl::Transform {
     }
     if (mode == "retry" && !retried_) {
       retried_ = true;
+      throw etl::Retry("busy");
+    }
+    if (mode == "late_retry") {
+      ArrowArray taken = in.Keep();
+      taken.release(&taken);
       throw etl::Retry("busy");
     }
     etl::Batch out(etl::ImportSchema(in.schema()));
@@ -122,6 +127,11 @@ class ProbeTransform : public etl::Transform {
       if (mode == "drop" && hit) continue;
       copy(i);
       if (mode == "double" && hit) copy(i);
+      if (mode == "split" && hit) {
+        Emit(out, origin.data());
+        out = etl::Batch(etl::ImportSchema(in.schema()));
+        origin.clear();
+      }
     }
     if (out.rows() > 0) Emit(out, origin.data());
   }
@@ -305,7 +315,7 @@ class ProbeTxn : public etl::Sink {
       const etl_mark& m = in.marks()[i];
       marks_[std::string(etl::View(m.split))] = {std::string(etl::View(m.split)), std::string(etl::View(m.position)), m.seq};
     }
-    if (++batches_ % commit_every == 0) Commit();
+    if (++batches_ % commit_every == 0 && !in.more()) Commit();
     return etl::Written::kPending;
   }
   std::string Flush() override {

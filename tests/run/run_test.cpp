@@ -122,6 +122,13 @@ TEST_CASE("passing faults are tried again, at every stage") {
   CHECK(r.status.stages[2].retries == 1);
 }
 
+TEST_CASE("a transform that gave its rows away cannot be tried again") {
+  Fixture f;
+  const RunResult r = f.RunToml(Pipeline("rows = 100", Map("mode = \"late_retry\""), kFile));
+  CHECK(r.exit == Exit::kSource);
+  CHECK(r.message.find("busy; and the rows are gone") != std::string::npos);
+}
+
 TEST_CASE("when the retry budget is used up the run stops with exit 6, and what was delivered stands") {
   Fixture f;
   const RunResult r = f.RunToml(Pipeline("rows = 1000\nretry_at = 450\nretries = 1000000", "", kFile));

@@ -58,7 +58,7 @@ TEST_CASE("a file that keeps its order and its length is continued without a row
 }
 
 TEST_CASE("a transactional sink's positions decide where the next run goes on: nothing lost, nothing doubled") {
-  for (const std::string transforms : {"", "[[transform]]\ntype = \"probe\"\n"}) {
+  for (const std::string transforms : {"", "[[transform]]\ntype = \"probe\"\n", "[[transform]]\ntype = \"probe\"\nmode = \"split\"\nn = 7\n"}) {
     CAPTURE(transforms);
     Fixture f;
     const auto sink = [](int fail_after) {

@@ -163,6 +163,8 @@ class Rows {
   std::uint64_t row(std::int64_t i) const { return batch_->first_row + static_cast<std::uint64_t>(i); }
   const etl_mark* marks() const { return batch_->marks; }
   std::uint64_t mark_count() const { return batch_->n_marks; }
+  /// A transactional sink must not commit behind these rows: see ETL_MORE.
+  bool more() const { return (batch_->flags & ETL_MORE) != 0; }
   /// To keep the rows beyond the call: moved out; release it when done.
   ArrowArray Keep() const {
     const ArrowArray kept = *array_;
@@ -396,7 +398,12 @@ struct Glue {
   static etl_status TransformApply(void* worker, etl_batch* in, etl_error* e) noexcept {
     return detail::Guard(e, [&] {
       Transform& c = W(worker);
-      c.Apply(Rows(*c.arrow_, in));
+      try {
+        c.Apply(Rows(*c.arrow_, in));
+      } catch (const Error& fault) {
+        if (fault.status != ETL_RETRY || in->array->release) throw;
+        throw Fatal(std::string(fault.what()) + "; and the rows are gone, so that it cannot be tried again", fault.code);
+      }
       return ETL_OK;
     });
   }

@@ -172,7 +172,7 @@ typedef struct etl_mark { /* "of this split, everything up to this position" */
 } etl_mark;
 
 typedef struct etl_batch { /* rows lent to a transform or sink for the call */
-  uint32_t size, reserved;
+  uint32_t size, flags;
   uint64_t id;                /* for finished() and settled() */
   uint64_t first_row;         /* row i of the array is first_row + i: for reject(), again() and emit()'s origin.
                                  Never given twice to one worker, but for a batch repeated after ETL_RETRY. */
@@ -182,6 +182,8 @@ typedef struct etl_batch { /* rows lent to a transform or sink for the call */
   const etl_mark *marks;      /* transactional sinks: positions that are complete once this batch and all earlier ones */
   uint64_t n_marks;           /* given to this worker are committed: commit them in the same transaction */
 } etl_batch;
+enum { ETL_MORE = 1 }; /* transactional sinks: a part of what the source gave as one batch, and the rest comes next: do not
+                          commit between them.  Neither tick() nor flush() is called before it has come. */
 
 typedef struct etl_reject { /* a row that can never succeed */
   uint32_t size, reserved;
@@ -227,7 +229,8 @@ struct etl_host {
   etl_status (*reserve)(const etl_host *, int64_t bytes) ETL_NOEXCEPT; /* memory besides batches: + before, - after; RETRY = over budget */
   void (*reject)(const etl_host *, const etl_reject *) ETL_NOEXCEPT;
   void (*again)(const etl_host *, uint64_t row) ETL_NOEXCEPT; /* sink, in write(): passing fault of this row only; write() then says OK or
-                                                                 PENDING for the others, and these come again */
+                                                                 PENDING for the others, and these come again.  Not for a
+                                                                 transactional sink: that says RETRY */
   etl_status (*durable)(const etl_host *) ETL_NOEXCEPT;       /* all rejects reported so far are on disk: before a sink commits marks */
   void (*settled)(const etl_host *, uint64_t batch) ETL_NOEXCEPT;  /* sink: each row of it is delivered or rejected */
   /* Transform: one output batch, moved out of *array.  origin[i]: the input row that row i comes from; null: row for row

@@ -63,7 +63,9 @@ void Engine::Fail(const Error& error) {
   {
     const std::lock_guard lock(mutex_);
     if (failure_) {
-      run.Log(ETL_ERROR, "", std::string("after that: ") + error.what());
+      // What follows a failure says little: a few lines of it do.
+      if (++after_failure_ <= 5) run.Log(ETL_ERROR, "", std::string("after that: ") + error.what());
+      if (after_failure_ == 6) run.Log(ETL_ERROR, "", "after that: more failures, which are not shown");
     } else {
       failure_ = error;
     }

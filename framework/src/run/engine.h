@@ -95,6 +95,11 @@ class Engine {
     std::int64_t rows = 0, rejected = 0, elapsed_ns = 0;
   };
   Trial Write(const ArrowSchema& schema, const std::vector<std::shared_ptr<SharedArray>>& rows, std::int64_t longest_ns);
+  /// `etl verify`: all rows as they would reach the only sink.  `begin` is given their schema, `take` each batch; both plain.
+  /// Nothing is written.  `tell`: logs how many rows are rejected on the way.
+  void Pass(const std::function<void(const ArrowSchema&)>& begin, const std::function<void(const ArrowArray&)>& take, bool tell);
+  /// `etl verify --repair`: writes the rows of each batch that `choose` names.  Throws Stopped when stopped.
+  Trial Rewrite(const std::function<std::vector<std::int64_t>(const ArrowSchema&, const ArrowArray&)>& choose);
   RunStatus Status() const;
   void Stop(int signal);
 
@@ -167,6 +172,7 @@ class Engine {
   mutable std::mutex mutex_;                ///< over all below
   std::condition_variable changed_;
   std::optional<Error> failure_;
+  int after_failure_ = 0;
   std::map<std::pair<std::string, std::string>, std::int64_t> reasons_;
   std::int64_t rejected_ = 0;
   int signal_ = 0;
@@ -286,6 +292,7 @@ class Writer : public HostSide {
   };
   void WriteOne(Flow flow, unsigned attempt, std::int64_t since);
   void WriteMarks();
+  void Settle(std::uint64_t batch);
   void Count(const Pending& p);
   std::optional<Pending> TakePending(std::uint64_t id);
   Pending* FindRow(std::uint64_t row);   // with mutex_
@@ -301,6 +308,8 @@ class Writer : public HostSide {
   std::map<std::uint64_t, Pending> pending_;   // by first row
   std::vector<std::uint64_t> again_;
   std::int64_t pending_bytes_ = 0;        // of the rows in pending_
+  std::atomic<bool> settles_itself_{false}, settled_since_flush_{false};   // by settled()
+  bool more_ = false;                     // of a transactional sink: it must not commit yet
   std::uint64_t next_id_ = 1, next_row_ = 0;
 };
 

@@ -52,12 +52,17 @@ class Flow {
     trace = std::move(other.trace);
     origins_ = std::move(other.origins_);
     delivered_ = other.delivered_;
+    more = other.more;
     return *this;
   }
   ~Flow() { Lose(); }
 
   /// The same rows for another consumer.
-  Flow Again() const { return Flow(array, origins_, trace); }
+  Flow Again() const {
+    Flow again(array, origins_, trace);
+    again.more = more;
+    return again;
+  }
   /// Each row is delivered, filtered on purpose, or among the rejects.
   void Settle();
   /// Given to a transactional sink: what it commits next includes these rows.
@@ -72,6 +77,7 @@ class Flow {
 
   std::shared_ptr<SharedArray> array;
   std::shared_ptr<const Trace> trace;
+  bool more = false;   ///< the rest of what the source gave as one batch comes next
 
  private:
   std::vector<OriginRef> origins_;

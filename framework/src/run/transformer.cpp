@@ -265,6 +265,7 @@ void Engine::PassOn(std::size_t next, std::vector<Flow> flows, SplitTracker* spl
     }
     return;
   }
+  for (Flow& f : flows) f.more = &f != &flows.back();
   for (std::size_t i = 0; i < sinks.size(); ++i) {
     SinkStage& sink = *sinks[i];
     std::vector<Flow> mine;

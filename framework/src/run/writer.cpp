@@ -76,6 +76,10 @@ void Writer::Reject(const etl_reject& r) {
 }
 
 void Writer::Again(std::uint64_t row) {
+  if (sink_.transactional) {   // it would commit the position of rows that come later
+    return engine_.Fail(Error(Exit::kInternal, fmt::format("{} ({}): asked for a row again, which a sink that commits positions cannot; report it to the plugin's author",
+                                                           stage.key, stage.type)));
+  }
   const std::lock_guard lock(mutex_);
   again_.push_back(row);
 }
@@ -107,6 +111,12 @@ std::optional<Writer::Pending> Writer::TakePending(std::uint64_t id) {
 }
 
 void Writer::Settled(std::uint64_t batch) {
+  settles_itself_ = true;
+  settled_since_flush_ = true;
+  Settle(batch);
+}
+
+void Writer::Settle(std::uint64_t batch) {
   if (auto p = TakePending(batch)) {
     Count(*p);
     p->flow.Settle();
@@ -153,7 +163,7 @@ void Writer::WriteOne(Flow flow, unsigned attempt, std::int64_t since) {
     const Busy busy(counters);
     ArrowArray array;
     Share(shared, &array);
-    etl_batch batch{sizeof batch, 0, id, first, &array, marks.data(), marks.size()};
+    etl_batch batch{sizeof batch, more_ ? std::uint32_t{ETL_MORE} : 0, id, first, &array, marks.data(), marks.size()};
     const etl_status s = worker_->table().sink->write(worker_->self(), &batch, e);
     if (array.release) array.release(&array);
     return s;
@@ -179,7 +189,7 @@ void Writer::WriteOne(Flow flow, unsigned attempt, std::int64_t since) {
       p->rejected += static_cast<std::int64_t>(again.size());   // counted when they come through
     }
   }
-  if (status != ETL_PENDING) Settled(id);
+  if (status != ETL_PENDING) Settle(id);
   if (again.empty()) return;
   if (since == 0) since = run.Now();
   const std::int64_t wait = run.Backoff(attempt, since, 0);
@@ -193,11 +203,16 @@ void Writer::WriteOne(Flow flow, unsigned attempt, std::int64_t since) {
 }
 
 void Writer::WriteFlow(Flow flow) {
+  const bool more = flow.more && sink_.transactional;
+  more_ = more;
   if (!filter_) return WriteOne(std::move(flow), 1, 0);
-  for (Flow& f : filter_side_->Apply(*filter_, std::move(flow))) {
+  std::vector<Flow> passed = filter_side_->Apply(*filter_, std::move(flow));
+  for (Flow& f : passed) {
+    more_ = more || (&f != &passed.back() && sink_.transactional);
     if (f.rows() > 0 || sink_.transactional) WriteOne(std::move(f), 1, 0);
     else f.Settle();
   }
+  more_ = more;
 }
 
 /// Positions of batches that were filtered away whole have no rows to travel with.
@@ -251,19 +266,21 @@ void Writer::Flush() {
 /// Rows that a sink has taken over stay in memory until it says that they are safe, in case it rejects some.
 bool Writer::HoldsMuch() {
   const std::lock_guard lock(mutex_);
-  return pending_bytes_ > std::max<std::int64_t>(run.config.memory_limit / 8, 4 << 20);
+  const std::int64_t part = settles_itself_ ? 2 : 8;   // such a sink has limits of its own
+  return pending_bytes_ > std::max<std::int64_t>(run.config.memory_limit / part, 4 << 20);
 }
 
 void Writer::Loop() {
   bool written = false;
   for (;;) {
-    const auto until = wake_at() ? std::chrono::steady_clock::time_point(std::chrono::nanoseconds(wake_at()))
+    const auto until = wake_at() && !more_ ? std::chrono::steady_clock::time_point(std::chrono::nanoseconds(wake_at()))
                                  : std::chrono::steady_clock::time_point::max();
     if (std::optional<Flow> flow = sink_.queue.Pop(until)) {
       WriteFlow(std::move(*flow));
       written = true;
     }
     if (run.abort) throw Stopped();
+    if (more_) continue;
     if (wake_at() && run.Now() >= wake_at()) {
       set_wake_at(0);
       if (worker_->table().sink->tick) {
@@ -273,7 +290,9 @@ void Writer::Loop() {
         });
       }
     }
-    if ((flush_due.exchange(false) && (written || sink_.transactional)) || HoldsMuch()) {
+    // Where batches are settled as they come, a flush would only empty what is in flight.
+    const bool due = flush_due.exchange(false) && (written || sink_.transactional) && !settled_since_flush_.exchange(false);
+    if (due || HoldsMuch()) {
       Flush();
       written = false;
     }
