@@ -13,16 +13,6 @@ constexpr auto kCheckpoint =
     "CREATE TABLE IF NOT EXISTS _etl_checkpoint (pipeline VARBINARY(255) NOT NULL, run VARBINARY(255) NOT NULL, split VARBINARY(1000) NOT NULL, "
     "epoch BIGINT NOT NULL, seq BIGINT UNSIGNED NOT NULL, pos LONGBLOB NOT NULL, PRIMARY KEY (pipeline, run, split)) ENGINE=InnoDB";
 
-std::string Hex(std::string_view bytes) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string out = "x'";
-  for (const char c : bytes) {
-    out += kHex[static_cast<unsigned char>(c) >> 4];
-    out += kHex[static_cast<unsigned char>(c) & 15];
-  }
-  return out + "'";
-}
-
 std::string Me() {
   char host[200] = {};
   gethostname(host, sizeof host - 1);
@@ -33,7 +23,7 @@ constexpr auto kTaking = "cannot take over the pipeline in table _etl_owner";
 
 }  // namespace
 
-std::string Checkpoint::Where() const { return " WHERE pipeline = " + Hex(pipeline_) + " AND run = " + Hex(run_); }
+std::string Checkpoint::Where() const { return " WHERE pipeline = " + HexLiteral(pipeline_) + " AND run = " + HexLiteral(run_); }
 
 void Checkpoint::Fenced() const {
   throw Error(ETL_FENCED, "another run of pipeline \"" + pipeline_ + "\" has taken over (table _etl_owner); this one has stopped, and wrote nothing since");
@@ -50,11 +40,11 @@ void Checkpoint::TakeOver(Session& s) {
   }
   s.Run("START TRANSACTION");
   // Waits until a transaction of the run before, which holds a lock on the row, has ended.
-  s.Run("INSERT INTO _etl_owner (pipeline, epoch, owner) VALUES (" + Hex(pipeline_) + ", 1, " + s.Literal(Me()) +
+  s.Run("INSERT INTO _etl_owner (pipeline, epoch, owner) VALUES (" + HexLiteral(pipeline_) + ", 1, " + s.Literal(Me()) +
         ") ON DUPLICATE KEY UPDATE epoch = epoch + 1, owner = " + s.Literal(Me()) + ", since = CURRENT_TIMESTAMP", kTaking);
-  epoch_ = std::stoll(s.Value("SELECT epoch FROM _etl_owner WHERE pipeline = " + Hex(pipeline_) + " FOR UPDATE", kTaking).value_or("0"));
-  s.Run("DELETE FROM _etl_checkpoint WHERE pipeline = " + Hex(pipeline_) + " AND run <> " + Hex(run_), kTaking);
-  s.Run("REPLACE INTO _etl_checkpoint VALUES (" + Hex(pipeline_) + ", " + Hex(run_) + ", '', " + std::to_string(epoch_) + ", 0, '')", kTaking);
+  epoch_ = std::stoll(s.Value("SELECT epoch FROM _etl_owner WHERE pipeline = " + HexLiteral(pipeline_) + " FOR UPDATE", kTaking).value_or("0"));
+  s.Run("DELETE FROM _etl_checkpoint WHERE pipeline = " + HexLiteral(pipeline_) + " AND run <> " + HexLiteral(run_), kTaking);
+  s.Run("REPLACE INTO _etl_checkpoint VALUES (" + HexLiteral(pipeline_) + ", " + HexLiteral(run_) + ", '', " + std::to_string(epoch_) + ", 0, '')", kTaking);
   s.Run("COMMIT", kTaking);
   commits_ = 0;
 }
@@ -66,7 +56,7 @@ void Checkpoint::Read(Session& s, const std::function<void(const Mark&)>& give) 
 }
 
 void Checkpoint::Enter(Session& s) const {
-  const auto epoch = s.Value("SELECT epoch FROM _etl_owner WHERE pipeline = " + Hex(pipeline_) + " LOCK IN SHARE MODE", "cannot read table _etl_owner");
+  const auto epoch = s.Value("SELECT epoch FROM _etl_owner WHERE pipeline = " + HexLiteral(pipeline_) + " LOCK IN SHARE MODE", "cannot read table _etl_owner");
   if (epoch != std::to_string(epoch_)) Fenced();
 }
 
@@ -80,8 +70,8 @@ void Checkpoint::Save(Session& s, const std::map<std::string, Mark>& marks) {
   if (mysql_affected_rows(s.get()) != 1) Fenced();
   std::string sql;
   for (const auto& [split, m] : marks) {
-    sql += (sql.empty() ? "REPLACE INTO _etl_checkpoint VALUES (" : "), (") + Hex(pipeline_) + ", " + Hex(run_) + ", " + Hex(m.split) + ", " + epoch + ", " +
-           std::to_string(m.seq) + ", " + Hex(m.position);
+    sql += (sql.empty() ? "REPLACE INTO _etl_checkpoint VALUES (" : "), (") + HexLiteral(pipeline_) + ", " + HexLiteral(run_) + ", " + HexLiteral(m.split) + ", " + epoch + ", " +
+           std::to_string(m.seq) + ", " + HexLiteral(m.position);
   }
   if (!sql.empty()) s.Run(sql + ")", kDoing);
 }

@@ -12,16 +12,6 @@
 namespace etl::mysql {
 namespace {
 
-std::string Hex(std::string_view bytes) {
-  static constexpr char kDigits[] = "0123456789ABCDEF";
-  std::string out = "X'";
-  for (const char c : bytes) {
-    out += kDigits[static_cast<unsigned char>(c) >> 4];
-    out += kDigits[static_cast<unsigned char>(c) & 15];
-  }
-  return out + "'";
-}
-
 /// Only these go into SQL bare or in plain quotes: a state file may have been edited.
 void OnlyOf(const std::string& value, const char* letters) {
   if (value.empty() || value.find_first_not_of(letters) != std::string::npos) {
@@ -210,10 +200,10 @@ std::string Key::Literal(std::size_t i, const std::string& value) const {
     case Form::kInteger: OnlyOf(value, "-0123456789"); return value;
     case Form::kNumber: OnlyOf(value, "-+.eE0123456789"); return value;
     case Form::kMoment: OnlyOf(value, "-: .0123456789"); return "'" + value + "'";
-    case Form::kBytes: return Hex(value);
+    case Form::kBytes: return HexLiteral(value);
     case Form::kText: break;
   }
-  return "_utf8mb4 " + Hex(value);
+  return "_utf8mb4 " + HexLiteral(value);
 }
 
 std::string Key::Compare(const std::string& op, const KeyValue& value) const {
@@ -252,7 +242,7 @@ std::optional<KeyValue> Key::Middle(const KeyValue& from, const KeyValue& to) co
 std::string Key::Show(const KeyValue& value) const {
   std::string out;
   for (std::size_t i = 0; i < columns.size() && i < value.size(); ++i) {
-    out += (i ? ", " : "") + columns[i].name + " = " + (columns[i].form == Form::kBytes ? Hex(value[i]) : value[i]);
+    out += (i ? ", " : "") + columns[i].name + " = " + (columns[i].form == Form::kBytes ? HexLiteral(value[i]) : value[i]);
   }
   return out;
 }
@@ -279,11 +269,6 @@ Key FindKey(Session& session, const std::string& table, const std::vector<std::s
     f.key.nullable = f.nullable;
     f.key.columns.push_back({row[1].value_or(""), form.value_or(Form::kText)});
   }
-  const auto same = [](const std::string& a, const std::string& b) {
-    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-      return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
-    });
-  };
   if (split_by.empty()) {
     if (indexes.empty() || indexes[0].key.index != "PRIMARY") {
       why = "the table has no primary key";
@@ -298,7 +283,7 @@ Key FindKey(Session& session, const std::string& table, const std::vector<std::s
   for (const Found& f : indexes) {
     if (f.key.columns.size() != split_by.size()) continue;
     bool all = true;
-    for (std::size_t i = 0; i < split_by.size(); ++i) all = all && same(f.key.columns[i].name, split_by[i]);
+    for (std::size_t i = 0; i < split_by.size(); ++i) all = all && SameName(f.key.columns[i].name, split_by[i]);
     if (!all) continue;
     if (!f.unfit.empty()) throw ConfigError("split_by", "ranges of it cannot be made: " + f.unfit);
     if (f.nullable) {

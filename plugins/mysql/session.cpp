@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -126,6 +127,24 @@ void Session::Cut() noexcept {
 void Session::Abandon() {
   lost_ = true;
   ::shutdown(socket_, SHUT_RDWR);
+}
+
+std::string HexLiteral(std::string_view bytes) {
+  static constexpr char kDigits[] = "0123456789ABCDEF";
+  std::string out = "X'";
+  for (const char c : bytes) {
+    out += kDigits[static_cast<unsigned char>(c) >> 4];
+    out += kDigits[static_cast<unsigned char>(c) & 15];
+  }
+  return out + "'";
+}
+
+std::string ServerId(Session& s) {
+  return s.Value(s.mariadb() ? "SELECT CONCAT(@@hostname, ':', @@datadir)" : "SELECT @@server_uuid").value_or("");
+}
+
+bool SameName(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
 }
 
 std::string Quote(std::string_view name, const char* option) {

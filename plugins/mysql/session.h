@@ -69,6 +69,12 @@ class Session {
   std::atomic<bool> cut_{false};
 };
 
+/// Bytes as an SQL literal of type VARBINARY.
+std::string HexLiteral(std::string_view bytes);
+/// What tells one server from another.
+std::string ServerId(Session& session);
+/// Names of columns are compared without regard to case, as the server does.
+bool SameName(std::string_view a, std::string_view b);
 /// A name as an identifier.  Throws ConfigError(option) for what no server has as a name.
 std::string Quote(std::string_view name, const char* option = "table");
 

@@ -11,6 +11,10 @@ namespace {
 constexpr auto kSqlMode =
     "STRICT_ALL_TABLES,STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO";
 
+/// For its binary log MySQL writes each parameter into the statement's text, slowly where characters may have several bytes.
+/// Texts that are what the columns hold need no look at their characters.
+constexpr auto kAsBytes = "SET SESSION character_set_client = binary";
+
 /// A row did not fit, and no savepoint was set: the transaction begins again, with savepoints.
 struct Redo {};
 constexpr int kCareful = 50;
@@ -75,6 +79,8 @@ Mode MysqlSink::ModeNamed() const {
   return mode == "ignore" ? Mode::kIgnore : mode == "upsert" ? Mode::kUpsert : mode == "replace" ? Mode::kReplace
          : mode == "update" ? Mode::kUpdate : mode == "delete" ? Mode::kDelete : Mode::kInsert;
 }
+
+bool MysqlSink::Inserts() const { return mode != "update" && mode != "delete"; }
 
 bool MysqlSink::IsKey(const std::string& column) const {
   return std::any_of(keys.begin(), keys.end(), [&](const std::string& k) { return SameName(k, column); });
@@ -146,6 +152,7 @@ void MysqlSink::Begin(const etl::Run& run) {
   ChooseWay(s);
   std::optional<Table> there = ReadTable(s, table);
   if (!there && create) {
+    if (run.resumed) host.Warn("table \"" + table + "\" is made anew, though an interrupted pass goes on: if that had written rows, they are gone; 'etl state reset' starts over");
     std::vector<NewColumn> made;
     for (const ColumnMap& c : Mapped(*run.schema)) made.push_back({c.to, run.schema->children[c.from]});
     s.Run(CreateTableSql(s, table, made, keys), "cannot make the table");
@@ -160,22 +167,35 @@ void MysqlSink::Begin(const etl::Run& run) {
 
 bool MysqlSink::Positions(const std::function<void(const Mark&)>& give) {
   if (!exactly_once || replay_) return false;
-  checkpoint_.Read(link_.Get([this](Session& fresh) { Prepare(fresh); }), give);
+  Session& s = link_.Get([this](Session& fresh) { Prepare(fresh); });
+  bool any = false;
+  checkpoint_.Read(s, [&](const Mark& m) {
+    any = true;
+    give(m);
+  });
+  if (any && Inserts() && s.Rows("SELECT 1 FROM " + Quote(table) + " LIMIT 1").empty()) {
+    throw Fatal("table \"" + table + "\" is empty, though this pass had written into it: was it made anew? Start over with 'etl state reset', or put its rows back");
+  }
   positions_ = true;
   return true;
+}
+
+std::string MysqlSink::Identity() {
+  Session& s = link_.Get([this](Session& fresh) { Prepare(fresh); });
+  return "server=" + ServerId(s) + "\ndatabase=" + s.database() + "\n";
 }
 
 // ---- worker ----
 
 void MysqlSink::Prepare(Session& s) {
   s.Run("SET SESSION autocommit = 1, sql_notes = 1, max_error_count = 64, sql_mode = '" + std::string(kSqlMode) + "'", "cannot set up the connection");
+  if (as_bytes_) s.Run(kAsBytes);
   max_packet_ = std::stoull(s.Value("SELECT @@max_allowed_packet").value_or("1048576"));
   in_transaction_ = false;
 }
 
 void MysqlSink::ChooseWay(const Session& s) {
-  const Mode m = ModeNamed();
-  const bool inserts = m != Mode::kUpdate && m != Mode::kDelete;
+  const bool inserts = Inserts();
   if (way == "bulk" && (!s.mariadb() || !inserts)) throw ConfigError("way", inserts ? "bulk arrays are MariaDB's; this server is MySQL" : "bulk arrays are for inserts");
   chosen_ = way == "bulk" || (way == "auto" && s.mariadb() && inserts) ? Way::kBulk : way == "text" && inserts ? Way::kText : Way::kPrepared;
 }
@@ -203,6 +223,7 @@ void MysqlSink::Open(const ArrowSchema& in, std::string_view) {
   encoders_.clear();
   cells_.clear();
   key_.clear();
+  as_bytes_ = chosen_ == Way::kPrepared && !s.mariadb() && Inserts();
   for (const ColumnMap& c : map_) {
     const TableColumn* column = there_->Find(c.to);
     if (!column) throw Fatal("table \"" + table + "\" has lost its column \"" + c.to + "\"");
@@ -210,7 +231,9 @@ void MysqlSink::Open(const ArrowSchema& in, std::string_view) {
     key_.push_back(IsKey(c.to));
     encoders_.push_back(std::make_unique<Encoder>(*in.children[c.from], *column, s.mariadb(), there_->has_triggers));
     cells_.emplace_back().wire = encoders_.back()->wire();
+    as_bytes_ = as_bytes_ && column->family != Family::kJson && (column->charset.empty() || column->charset == "utf8mb4");
   }
+  if (as_bytes_) s.Run(kAsBytes);
   wording_ = Word(ModeNamed(), Quote(table), names, key_, s);
   const std::size_t fast = chosen_ == Way::kPrepared ? 1024 : chosen_ == Way::kBulk ? 2048 : 2000;
   statement_rows_ = rows_per_statement ? static_cast<std::size_t>(rows_per_statement) : fast;
@@ -277,6 +300,7 @@ void MysqlSink::Keep(const Rows& in) {
   k.first_row = in.row(0);
   k.array = in.Keep();
   k.order = Sorted(k.array);
+  k.more = in.more();
   for (std::uint64_t i = 0; i < in.mark_count(); ++i) {
     const etl_mark& m = in.marks()[i];
     k.marks.push_back({std::string(View(m.split)), std::string(View(m.position)), m.seq});
@@ -295,6 +319,14 @@ void MysqlSink::Guarded(F&& f) {
       return;
     } catch (const Redo&) {
       Abandon();
+    } catch (const Error& e) {
+      const bool no_room = e.code == 1197 || e.code == 1206;   // the binary log's cache, the table of locks
+      const bool smaller = no_room && next_kept_ > 0;
+      if (smaller) most_rows_ = std::max<std::int64_t>(rows_ / 2, 1);
+      Abandon();
+      if (smaller) continue;
+      if (no_room) throw Retry(std::string(e.what()) + "; if it stays so, one batch of the source is too much for a transaction of this server: make the source's batches smaller", e.code);
+      throw;
     } catch (...) {
       Abandon();
       throw;
@@ -305,24 +337,33 @@ void MysqlSink::Guarded(F&& f) {
 Written MysqlSink::Write(const Rows& in) {
   if (in.id() != taken_) Keep(in);   // the same again after a Retry
   Guarded([&] {
-    Load();
-    if (rows_ >= batch.rows || bytes_ >= batch.bytes.value) Commit();
+    while (Load()) Commit();
   });
   return Written::kPending;
 }
 
 void MysqlSink::Tick() {
-  Guarded([&] { Commit(); });
+  Guarded([&] {
+    while (Load()) Commit();
+    Commit();
+  });
 }
 
 std::string MysqlSink::Flush() {
-  Guarded([&] { Commit(); });
+  Tick();
   return {};
 }
 
-/// Encodes what is kept, and sends each statement that is full.
-void MysqlSink::Load() {
+/// What is loaded is enough for a transaction, and it may end here.
+bool MysqlSink::Full() const {
+  if (next_kept_ == 0 || kept_[next_kept_ - 1].more) return false;
+  return rows_ >= std::min(batch.rows, most_rows_) || bytes_ >= batch.bytes.value;
+}
+
+/// Encodes what is kept, and sends each statement that is full.  True: commit, and call it again.
+bool MysqlSink::Load() {
   for (; next_kept_ < kept_.size(); ++next_kept_, next_row_ = 0) {
+    if (Full()) return true;
     Kept& k = kept_[next_kept_];
     if (encoding_ != next_kept_) {
       for (std::size_t i = 0; i < map_.size(); ++i) encoders_[i]->Begin(k.array, map_[i].from);
@@ -335,6 +376,7 @@ void MysqlSink::Load() {
       if (k.rejected.empty() || !k.rejected.count(row)) Encode(row);
     }
   }
+  return Full();
 }
 
 std::optional<std::size_t> MysqlSink::EncodeRow(std::int64_t row, std::size_t at, Wrong& wrong) {
@@ -473,13 +515,13 @@ void MysqlSink::Report() {
   }
 }
 
+/// What is loaded.
 void MysqlSink::Commit() {
-  if (kept_.empty()) return;
-  Load();
+  if (next_kept_ == 0) return;
   Deliver();
   std::map<std::string, Mark> marks;
-  for (const Kept& k : kept_) {
-    for (const Mark& m : k.marks) marks[m.split] = m;
+  for (std::size_t i = 0; i < next_kept_; ++i) {
+    for (const Mark& m : kept_[i].marks) marks[m.split] = m;
   }
   Report();
   host.Durable();   // before the position passes the rejects
@@ -491,7 +533,7 @@ void MysqlSink::Commit() {
       throw Fatal("writing into \"" + table + "\": the transaction ended before its COMMIT; does a trigger of the table contain DDL?");
     }
     if (mysql_real_query(s.get(), "COMMIT", 6)) {
-      unknown_ = Classify(s.error(), Side::kSink, true) == Fault::kUnknown;
+      if (Classify(s.error(), Side::kSink, true) == Fault::kUnknown) unknown_ = next_kept_;
       s.Fail("the answer to COMMIT");
     }
     in_transaction_ = false;
@@ -499,16 +541,16 @@ void MysqlSink::Commit() {
     host.Count("commits");
     if (careful_ > 0) --careful_;
   }
-  Settle();
+  Settle(next_kept_);
 }
 
-void MysqlSink::Settle() {
-  host.Wake(std::chrono::nanoseconds(0));
-  for (Kept& k : kept_) {
-    k.array.release(&k.array);
-    host.Settled(k.id);
+void MysqlSink::Settle(std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    kept_[i].array.release(&kept_[i].array);
+    host.Settled(kept_[i].id);
   }
-  kept_.clear();
+  kept_.erase(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(count));
+  host.Wake(kept_.empty() || !batch.linger.count() ? std::chrono::nanoseconds(0) : host.Now() + batch.linger);
   next_kept_ = 0;
   encoding_ = SIZE_MAX;
   next_row_ = rows_ = bytes_ = 0;
@@ -522,9 +564,9 @@ void MysqlSink::Resolve() {
   } else if (checkpoint_.Done(Connected())) {
     checkpoint_.Next();
     host.Count("commits");
-    Settle();
+    Settle(unknown_);
   }
-  unknown_ = false;
+  unknown_ = 0;
 }
 
 /// The transaction is no more; its rows are encoded again at the next call.

@@ -28,6 +28,7 @@ class MysqlSink : public Sink, public Server {
   static const void* Extension(std::string_view id);
   void Check() override;
   void Begin(const etl::Run& run) override;
+  std::string Identity() override;
   bool Positions(const std::function<void(const Mark&)>& give) override;
   void Open(const ArrowSchema& in, std::string_view state) override;
   Written Write(const Rows& in) override;
@@ -51,6 +52,7 @@ class MysqlSink : public Sink, public Server {
     std::vector<std::int64_t> order;            ///< by key, if the rows do not come so
     std::map<std::int64_t, Refused> rejected;
     std::vector<Mark> marks;
+    bool more = false;                          ///< the source's batch goes on in the next
   };
   struct Ref {
     std::size_t kept;
@@ -62,13 +64,15 @@ class MysqlSink : public Sink, public Server {
   void CheckTable(const ArrowSchema& schema, const Table& there);
   bool IsKey(const std::string& column) const;
   Mode ModeNamed() const;
+  bool Inserts() const;
   // worker
   Session& Connected();
   void Prepare(Session& session);
   void ChooseWay(const Session& session);
   std::vector<std::int64_t> Sorted(const ArrowArray& batch) const;
   void Keep(const Rows& in);
-  void Load();
+  bool Load();
+  bool Full() const;
   void Encode(std::int64_t row);
   std::optional<std::size_t> EncodeRow(std::int64_t row, std::size_t at, Wrong& wrong);
   void Deliver();
@@ -78,7 +82,7 @@ class MysqlSink : public Sink, public Server {
   void Resolve();
   void BeginTransaction();
   void Commit();
-  void Settle();
+  void Settle(std::size_t count);
   void Abandon() noexcept;
   void Report();
   template <class F>
@@ -105,8 +109,11 @@ class MysqlSink : public Sink, public Server {
   std::size_t next_kept_ = 0, encoding_ = SIZE_MAX;
   std::uint64_t taken_ = 0;                     ///< the last batch that was kept
   std::int64_t next_row_ = 0, rows_ = 0, bytes_ = 0;
-  bool in_transaction_ = false, unknown_ = false, trust_row_numbers_ = true;
+  bool in_transaction_ = false, trust_row_numbers_ = true;
+  std::size_t unknown_ = 0;                     ///< batches of the COMMIT whose answer was lost
+  std::int64_t most_rows_ = INT64_MAX;          ///< of a transaction, after the server had no room for a larger one
   int careful_ = 0;                             ///< transactions yet that set savepoints
+  bool as_bytes_ = false;                       ///< no text needs another character set than it has
   bool warned_ = false;                         ///< also for single statements: one was only warned about
 };
 

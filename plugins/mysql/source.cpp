@@ -11,12 +11,6 @@ namespace {
 constexpr std::size_t kMostBatchBytes = 4 << 20;
 constexpr unsigned kMostColumns = 4096;
 
-bool SameName(const std::string& a, const std::string& b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-    return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
-  });
-}
-
 std::string Describe(const std::vector<ReadColumn>& columns) {
   std::string out;
   for (const ReadColumn& c : columns) out += (out.empty() ? "" : ", ") + c.name + " " + c.type.format;
@@ -73,9 +67,7 @@ std::string MysqlSource::Identity() {
 
 /// Each new connection is to the server that the plan was made on.
 void MysqlSource::Check(Session& session) {
-  std::string id;
-  if (session.mariadb()) id = session.Value("SELECT CONCAT(@@hostname, ':', @@datadir)").value_or("");
-  else id = session.Value("SELECT @@server_uuid").value_or("");
+  const std::string id = ServerId(session);
   std::string& known = is_worker() ? HeadAs<MysqlSource>().server_id_ : server_id_;
   if (known.empty()) known = id;
   if (known != id) throw Fatal("the server is another one now (" + id + ", not " + known + "): what it holds may be older; look, and run 'etl state accept' or 'etl state reset'");
@@ -471,7 +463,7 @@ bool MysqlSource::SkipGiant() {
   const Key& key = Head().key_;
   std::string size;
   for (const ReadColumn& c : Head().read_) size += (size.empty() ? "" : " + ") + ("COALESCE(LENGTH(" + Quote(c.name) + "), 0)");
-  Session& session = link_.Get([this](Session& s) { Check(s); });
+  Session& session = Connected();
   const auto rows = session.Rows("SELECT " + size + ", " + key.List() + " FROM " + Quote(table) + (narrow_ ? "" : key.Hint()) + Conditions() + key.Order() + " LIMIT 1");
   if (rows.empty() || std::atoll(rows[0][0].value_or("0").c_str()) <= max_row_bytes.value) return false;
   KeyValue value;

@@ -16,6 +16,15 @@ std::string List(const std::vector<std::string>& names) {
   return out;
 }
 
+enum_field_types TypeOf(const Cells& c) {
+  switch (c.wire) {
+    case Wire::kText: return MYSQL_TYPE_STRING;
+    case Wire::kBytes: return MYSQL_TYPE_BLOB;
+    case Wire::kDouble: return MYSQL_TYPE_DOUBLE;
+    default: return MYSQL_TYPE_LONGLONG;
+  }
+}
+
 std::string Marks(std::size_t n) {
   std::string out = "(";
   for (std::size_t i = 0; i < n; ++i) out += i ? ",?" : "?";
@@ -132,8 +141,7 @@ Said Writer::RunPrepared(std::size_t first, std::size_t count) {
   for (std::size_t row = first; row < first + count; ++row) {
     for (const std::size_t i : wording_.order) {
       const Cells& c = cells_[i];
-      b->buffer_type = c.wire == Wire::kText ? MYSQL_TYPE_STRING : c.wire == Wire::kBytes ? MYSQL_TYPE_BLOB
-                       : c.wire == Wire::kDouble ? MYSQL_TYPE_DOUBLE : MYSQL_TYPE_LONGLONG;
+      b->buffer_type = TypeOf(c);
       b->is_unsigned = c.wire == Wire::kUInt;
       b->is_null = const_cast<char*>(&c.null[row]);
       if (c.texts()) {
@@ -165,8 +173,7 @@ Said Writer::RunBulk(std::size_t first, std::size_t count) {
   MYSQL_BIND* b = p.binds.data();
   for (const std::size_t i : wording_.order) {
     const Cells& c = cells_[i];
-    b->buffer_type = c.wire == Wire::kText ? MYSQL_TYPE_STRING : c.wire == Wire::kBytes ? MYSQL_TYPE_BLOB
-                     : c.wire == Wire::kDouble ? MYSQL_TYPE_DOUBLE : MYSQL_TYPE_LONGLONG;
+    b->buffer_type = TypeOf(c);
     b->is_unsigned = c.wire == Wire::kUInt;
     static_assert(STMT_INDICATOR_NULL == 1, "the cells' flag of NULL is the library's indicator");
     b->u.indicator = const_cast<char*>(&c.null[first]);

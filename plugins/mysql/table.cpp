@@ -140,10 +140,6 @@ std::string TypeFor(const ArrowSchema& field, bool key, const Session& s) {
 
 }  // namespace
 
-bool SameName(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
-
 const TableColumn* Table::Find(std::string_view column) const {
   const auto at = std::find_if(columns.begin(), columns.end(), [&](const TableColumn& c) { return SameName(c.name, column); });
   return at == columns.end() ? nullptr : &*at;

@@ -44,9 +44,6 @@ struct Table {
   bool HasUnique(const std::vector<std::string>& names) const;
 };
 
-/// Names of columns are compared without regard to case, as the server does.
-bool SameName(std::string_view a, std::string_view b);
-
 /// Nothing when there is no such table in the session's database.
 std::optional<Table> ReadTable(Session& session, const std::string& name);
 

@@ -85,14 +85,16 @@ inline const std::vector<Target>& Targets() {
   return targets;
 }
 
-/// A pipeline from NDJSON to a server, in a folder of its own.
+/// A pipeline from NDJSON, or from a table of the same server, to a server; in a folder of its own.
 class Load {
  public:
-  /// `columns`: as the source declares them; `options`: lines of the sink.
-  Load(const Target& target, const std::string& columns, const std::string& options, int port = 0) {
-    dir_.Write("p.toml", "[pipeline]\nname = \"p\"\non_reject = \"file\"\nretry = {initial = \"10ms\", max = \"200ms\"}\n[source]\ntype = \"ndjson\"\n"
-                         "path = \"in.ndjson\"\ncolumns = {" + columns + "}\n[[sink]]\ntype = \"mysql\"\nurl = \"" + target.Url(port) +
-                         "\"\npassword = \"${env:ETL_TEST_PASSWORD}\"\n" + options);
+  /// `columns`: as the source declares them; `options`: lines of the sink; `table`: read this instead of a file.
+  Load(const Target& target, const std::string& columns, const std::string& options, int port = 0, const std::string& table = "") {
+    const std::string server = "type = \"mysql\"\nurl = \"" + target.Url(port) + "\"\npassword = \"${env:ETL_TEST_PASSWORD}\"\n";
+    dir_.Write("p.toml", "[pipeline]\nname = \"p\"\non_reject = \"file\"\nretry = {initial = \"10ms\", max = \"200ms\"}\n[source]\n" +
+                             (table.empty() ? "type = \"ndjson\"\npath = \"in.ndjson\"\ncolumns = {" + columns + "}\n"
+                                            : server + "table = \"" + table + "\"\nchunk_rows = 4000\npage_bytes = \"64KiB\"\n") +
+                             "[[sink]]\n" + server + options);
     password_ = target.password;
   }
   Load& Rows(const std::string& lines) {

@@ -169,8 +169,10 @@ TEST_CASE("kill -9 at any time: the next run goes on from what is committed") {
   for (const Target& t : Targets()) {
     CAPTURE(t.name);
     CAPTURE(seed);
-    Load load(t, kColumns, Sink());
-    load.Rows(Numbered(rows));
+    t.Sql("DROP TABLE IF EXISTS source; CREATE TABLE source (id BIGINT PRIMARY KEY, v VARCHAR(100)); INSERT INTO source WITH RECURSIVE d (n) AS "
+          "(SELECT 0 UNION ALL SELECT n + 1 FROM d WHERE n < 999) SELECT a.n * 1000 + b.n, CONCAT('value ', a.n * 1000 + b.n) FROM d a, d b WHERE a.n < " +
+          std::to_string(rows / 1000));
+    Load load(t, "", Sink(), 0, "source");
     int kills = 0, passes = 0;
     while (kills < wanted) {
       t.Sql(kTable);
@@ -187,5 +189,37 @@ TEST_CASE("kill -9 at any time: the next run goes on from what is committed") {
       ++passes;
     }
     MESSAGE(t.name << ": " << kills << " kills in " << passes << " passes, seed " << seed);
+  }
+}
+
+TEST_CASE("a transaction that is too large for the server's binary log becomes smaller") {
+  for (const Target& t : Targets()) {
+    if (t.mariadb()) continue;   // writes no binary log here
+    t.Sql(kTable);
+    const std::string before = t.One("SELECT @@max_binlog_cache_size");
+    t.Sql("SET GLOBAL max_binlog_cache_size = 65536");
+    Load load(t, kColumns, "table = \"once\"\nexactly_once = true\n", 0);
+    const Finished f = load.Rows(Numbered(20'000)).Run({"--set", "source.batch.rows=500"});
+    t.Sql("SET GLOBAL max_binlog_cache_size = " + before);
+    CHECK_MESSAGE(f.exit_code == 0, f.err);
+    CHECK(Found(t) == Exactly(20'000));
+  }
+}
+
+TEST_CASE("a table that is emptied while a pass is interrupted stops the pass, instead of being left half full") {
+  for (const Target& t : Targets()) {
+    CAPTURE(t.name);
+    t.Sql(kTable);
+    Load load(t, kColumns, Sink());
+    load.Rows(Numbered(100'000));
+    Process run(load.Command_({"--set", "source.batch.rows=100"}), 0, 1, 2);
+    while (t.One("SELECT COUNT(*) FROM once") == "0") {
+    }
+    REQUIRE(run.Signal(9));
+    CHECK(run.Join().signal == 9);
+    t.Sql("DELETE FROM once");
+    const Finished f = load.Run({"--set", "source.batch.rows=100"});
+    CHECK_MESSAGE(f.exit_code == 5, f.err);
+    CHECK(f.err.find("table \"once\" is empty, though this pass had written into it") != std::string::npos);
   }
 }
