@@ -97,6 +97,12 @@ void Arena::Clear() {
   large_.clear();
 }
 
+std::string Cells::Shows(std::size_t row) const {
+  if (null[row] || wire == Wire::kDouble) return {};
+  if (texts()) return {text[row], size[row]};
+  return wire == Wire::kInt ? std::to_string(static_cast<std::int64_t>(number[row])) : std::to_string(number[row]);
+}
+
 void Cells::Resize(std::size_t rows) {
   if (texts()) {
     text.resize(rows);

@@ -36,6 +36,8 @@ struct Cells {
   std::vector<unsigned long> size;
   std::vector<char> null;                 ///< 1: NULL
   void Resize(std::size_t rows);
+  /// A value as the server's messages show it; a double as nothing.
+  std::string Shows(std::size_t row) const;
   bool texts() const { return wire == Wire::kText || wire == Wire::kBytes; }
 };
 

@@ -426,38 +426,82 @@ void MysqlSink::BeginTransaction() {
 void MysqlSink::Deliver() {
   if (refs_.empty()) return;
   BeginTransaction();
-  DeliverRange(0, refs_.size());
+  DeliverRange(0, refs_.size(), false);
   refs_.clear();
   arena_.Clear();
   cell_bytes_ = 0;
 }
 
-/// False: at least one row of them was rejected.
-bool MysqlSink::DeliverRange(std::size_t first, std::size_t count) {
-  std::size_t row = 0;
-  const std::optional<Wrong> wrong = Attempt(first, count, row);
-  if (!wrong) return true;
-  if (count == 1) {
-    const Ref& r = refs_[first];
-    static_cast<Wrong&>(kept_[r.kept].rejected[r.row]) = *wrong;
+/// False: at least one row of them was rejected.  `bad`: a statement with these rows and others failed, and the others are
+/// fine: there is no need to try them all at once.
+bool MysqlSink::DeliverRange(std::size_t first, std::size_t count, bool bad) {
+  if (count == 0) return true;
+  Suspect suspect;
+  if (!bad || count == 1) {
+    const std::optional<Wrong> wrong = Attempt(first, count, suspect);
+    if (!wrong) return true;
+    if (count == 1) {
+      const Ref& r = refs_[first];
+      static_cast<Wrong&>(kept_[r.kept].rejected[r.row]) = *wrong;
+      return false;
+    }
+  }
+  if (suspect.row) {
+    const std::size_t before = suspect.row - 1;
+    const bool fine = DeliverRange(first, before, false);
+    if (DeliverRange(first + before, 1, false) && fine && !suspect.by_key) trust_row_numbers_ = false;   // it was another one
+    DeliverRange(first + suspect.row, count - suspect.row, false);
     return false;
   }
-  if (trust_row_numbers_ && row >= 1 && row <= count) {
-    if (row > 1) DeliverRange(first, row - 1);
-    if (DeliverRange(first + row - 1, 1)) trust_row_numbers_ = false;   // it was another one
-    if (row < count) DeliverRange(first + row, count - row);
-    return false;
-  }
-  DeliverRange(first, count / 2);
-  DeliverRange(first + count / 2, count - count / 2);
-  return false;
+  const std::size_t half = count / 2;
+  const bool fine = DeliverRange(first, half, false);
+  return DeliverRange(first + half, count - half, fine) && fine;
 }
 
-/// Writes these rows, or none of them and says why; `row`: which of them the server says it was, from 1, or 0.
-std::optional<Wrong> MysqlSink::Attempt(std::size_t first, std::size_t count, std::size_t& row) {
+/// Which of these rows the server means, as far as it says so.
+MysqlSink::Suspect MysqlSink::Suspected(Session& s, const Wrong& wrong, std::size_t first, std::size_t count) {
+  if (count == 1) return {1, false};
+  Suspect suspect;
+  if (trust_row_numbers_) {
+    const auto at = wrong.message.rfind(" at row ");
+    if (at != std::string::npos) suspect.row = static_cast<std::size_t>(std::strtoull(wrong.message.c_str() + at + 8, nullptr, 10));
+    if (!suspect.row && s.mariadb() && s.version() >= 100700) {
+      s.Run("GET DIAGNOSTICS CONDITION 1 @etl_row = ROW_NUMBER");
+      suspect.row = static_cast<std::size_t>(std::strtoull(s.Value("SELECT @etl_row").value_or("0").c_str(), nullptr, 10));
+    }
+    if (suspect.row > count) suspect.row = 0;
+  }
+  if (!suspect.row && wrong.code == 1062) suspect = {RowOfKey(wrong.message, first, count), true};
+  return suspect;
+}
+
+/// "Duplicate entry '17' for key 'article.PRIMARY'": the first of these rows with that key; 0: none, or a key of several columns.
+std::size_t MysqlSink::RowOfKey(const std::string& message, std::size_t first, std::size_t count) const {
+  const auto open = message.find('\''), close = message.rfind("' for key '");
+  if (open == std::string::npos || close == std::string::npos || close <= open) return 0;
+  const std::string value = message.substr(open + 1, close - open - 1);
+  std::string name = message.substr(close + 11);
+  if (!name.empty()) name.pop_back();
+  if (const auto dot = name.rfind('.'); dot != std::string::npos) name.erase(0, dot + 1);
+  for (const UniqueKey& key : there_->unique) {
+    if (key.name != name || key.columns.size() != 1) continue;
+    for (std::size_t i = 0; i < map_.size(); ++i) {
+      if (!SameName(map_[i].to, key.columns[0])) continue;
+      for (std::size_t row = first; row < first + count; ++row) {
+        if (cells_[i].Shows(row) == value) return row - first + 1;
+      }
+    }
+  }
+  return 0;
+}
+
+/// Writes these rows, or none of them and says why.
+std::optional<Wrong> MysqlSink::Attempt(std::size_t first, std::size_t count, Suspect& suspect) {
   Session& s = *link_.current();
   const std::size_t most = std::min(writer_->MostRows(chosen_), statement_rows_);
-  const bool one = count == most || (count < most && (chosen_ != Way::kPrepared || PreparedRows(most, count) == count));
+  // A number of rows that nothing was prepared for goes as text, instead of as several statements.
+  const Way with = chosen_ == Way::kPrepared && !wording_.one_row && count <= most && PreparedRows(most, count) != count ? Way::kText : chosen_;
+  const bool one = count <= most;
   // A statement that failed has undone itself; but not one with mere warnings, nor those before it, nor a bulk array.
   const bool undoes = one && chosen_ != Way::kBulk;
   // A round trip that a clean load need not pay.
@@ -465,14 +509,12 @@ std::optional<Wrong> MysqlSink::Attempt(std::size_t first, std::size_t count, st
   if (savepoint) s.Run("SAVEPOINT etl");
   for (std::size_t done = 0; done < count;) {
     std::size_t n = std::min(most, count - done);
-    if (chosen_ == Way::kPrepared) n = PreparedRows(most, n);
-    const Said said = writer_->Run(chosen_, first + done, n);
+    if (with == Way::kPrepared) n = PreparedRows(most, n);
+    const Said said = writer_->Run(with, first + done, n);
     const std::optional<Wrong> wrong = Judge(s, said);
     if (wrong) {
-      const auto at = wrong->message.rfind(" at row ");
-      row = at == std::string::npos ? 0 : static_cast<std::size_t>(std::strtoull(wrong->message.c_str() + at + 8, nullptr, 10));
-      if (n == 1) row = 1;
-      if (row) row = row <= n ? row + done : 0;
+      suspect = Suspected(s, *wrong, first + done, n);
+      if (suspect.row) suspect.row += done;
       if (savepoint) s.Run("ROLLBACK TO SAVEPOINT etl");
       careful_ = kCareful;
       warned_ = warned_ || !said.code;

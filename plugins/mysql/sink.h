@@ -54,6 +54,11 @@ class MysqlSink : public Sink, public Server {
     std::vector<Mark> marks;
     bool more = false;                          ///< the source's batch goes on in the next
   };
+  /// A row of a statement that failed, from 1 on; 0: no idea.  `by_key`: there may be another with the same key.
+  struct Suspect {
+    std::size_t row = 0;
+    bool by_key = false;
+  };
   struct Ref {
     std::size_t kept;
     std::int64_t row;
@@ -76,8 +81,10 @@ class MysqlSink : public Sink, public Server {
   void Encode(std::int64_t row);
   std::optional<std::size_t> EncodeRow(std::int64_t row, std::size_t at, Wrong& wrong);
   void Deliver();
-  bool DeliverRange(std::size_t first, std::size_t count);
-  std::optional<Wrong> Attempt(std::size_t first, std::size_t count, std::size_t& row);
+  bool DeliverRange(std::size_t first, std::size_t count, bool bad);
+  std::optional<Wrong> Attempt(std::size_t first, std::size_t count, Suspect& suspect);
+  Suspect Suspected(Session& session, const Wrong& wrong, std::size_t first, std::size_t count);
+  std::size_t RowOfKey(const std::string& message, std::size_t first, std::size_t count) const;
   std::optional<Wrong> Judge(Session& session, const Said& said);
   void Resolve();
   void BeginTransaction();
