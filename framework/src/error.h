@@ -8,7 +8,7 @@ namespace etl::host {
 enum class Exit {
   kOk = 0,
   kInternal = 1,        ///< a bug of ours
-  kConfig = 2,          ///< command line or pipeline file wrong; nothing was contacted
+  kConfig = 2,          ///< command line or pipeline file wrong; nothing was read or written
   kRejected = 3,        ///< finished, but rows are among the rejects
   kSource = 4,          ///< a source or a transform stopped the run for good
   kSink = 5,            ///< a sink stopped the run for good

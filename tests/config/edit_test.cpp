@@ -38,3 +38,12 @@ TEST_CASE("where there is no room for a line, that is said and nothing changed")
                        "p.toml: there is no plain place for rows = 2 in sink[0]; write it there yourself", etl::host::Error);
   CHECK_THROWS_AS(Set("[sink]\n", "sink[1]", "rows", "2"), etl::host::Error);
 }
+
+TEST_CASE("an option of a table goes where that table is, and else gets a dotted key") {
+  CHECK(Set("[sink]\nbatch = {rows = 1, bytes = 2} # b\n", "sink[0]", "batch.rows", "7") == "[sink]\nbatch = {rows = 7, bytes = 2} # b\n");
+  CHECK(Set("[sink]\nbatch = {rows = 1}\n", "sink[0]", "batch.bytes", "\"2MiB\"") == "[sink]\nbatch = {bytes = \"2MiB\", rows = 1}\n");
+  CHECK(Set("[sink]\nbatch = {}\n", "sink[0]", "batch.rows", "2") == "[sink]\nbatch = {rows = 2}\n");
+  CHECK(Set("[sink]\nbatch.rows = 1\n[y]\n", "sink[0]", "batch.bytes", "5") == "[sink]\nbatch.rows = 1\nbatch.bytes = 5\n[y]\n");
+  CHECK(Set("[sink]\na = 1\n[sink.batch]\nrows = 3\n[y]\n", "sink[0]", "batch.bytes", "5") == "[sink]\na = 1\n[sink.batch]\nrows = 3\nbytes = 5\n[y]\n");
+  CHECK(Set("[sink]\ntype = \"a\"\n", "sink[0]", "batch.rows", "5") == "[sink]\ntype = \"a\"\nbatch.rows = 5\n");
+}

@@ -21,7 +21,7 @@ struct ExitCode {
 constexpr std::array kExitCodes = {
     ExitCode{"0", "all is well: every row is delivered"},
     ExitCode{"1", "an internal error: a bug of etl"},
-    ExitCode{"2", "the command line or the pipeline file is wrong; nothing was contacted"},
+    ExitCode{"2", "the command line or the pipeline file is wrong; nothing was read or written"},
     ExitCode{"3", "finished, but rows are among the rejects"},
     ExitCode{"4", "a source or a transform stopped the run for good"},
     ExitCode{"5", "a sink stopped the run for good"},

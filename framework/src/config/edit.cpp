@@ -40,12 +40,12 @@ class Editor {
     SourceText source(file_, text_, 0);
     const Node root = Tree(source);
     const Node& table = Find(root);
-    if (const Entry* entry = table.Find(name)) {
+    if (const Entry* entry = Inside(table, name)) {
       const std::size_t from = Offset(text_, entry->node.begin), to = Offset(text_, entry->node.end);
       if (to <= from || to > text_.size()) Refuse(name, value);
       text_.replace(from, to - from, value);
     } else {
-      Add(table, name, value);
+      Put(table, name, value);
     }
     Verify(name, value);
   }
@@ -69,6 +69,30 @@ class Editor {
     if (entry && entry->node.type == Node::Type::kTable && index == 0) return entry->node;
     if (entry && entry->node.type == Node::Type::kArray && index < entry->node.items.size()) return entry->node.items[index];
     throw Error(Exit::kConfig, fmt::format("{} has no {} any more", file_, stage_));
+  }
+
+  /// "batch.rows" is entry rows of table batch.
+  static const Entry* Inside(const Node& table, const std::string& name) {
+    const std::size_t dot = name.find('.');
+    const Entry* entry = table.Find(name.substr(0, dot));
+    if (dot == std::string::npos || !entry) return entry;
+    return entry->node.type == Node::Type::kTable ? Inside(entry->node, name.substr(dot + 1)) : nullptr;
+  }
+
+  /// Into the innermost table that is there, or as a dotted key.
+  void Put(const Node& table, const std::string& name, const std::string& value) {
+    const std::size_t dot = name.find('.');
+    const Entry* entry = dot == std::string::npos ? nullptr : table.Find(name.substr(0, dot));
+    if (!entry || entry->node.type != Node::Type::kTable) return Add(table, name, value);
+    const std::size_t begin = Offset(text_, entry->node.begin);
+    if (text_[begin] == '{') {
+      const bool blank = text_[begin + 1] == ' ';
+      text_.insert(begin + 1, (blank ? " " : "") + name.substr(dot + 1) + " = " + value + (entry->node.entries.empty() ? "" : blank ? "," : ", "));
+    } else if (InHeader(text_, entry->node.begin.line)) {
+      Put(entry->node, name.substr(dot + 1), value);
+    } else {
+      Add(table, name, value);
+    }
   }
 
   void Add(const Node& table, const std::string& name, const std::string& value) {
@@ -100,7 +124,7 @@ class Editor {
     SourceText source(file_, text_, 0);
     SourceText wanted("value", "v = " + value, 1);
     const Node root = Tree(source), other = Tree(wanted);
-    const Entry* entry = Find(root).Find(name);
+    const Entry* entry = Inside(Find(root), name);
     const Node& right = other.entries.at(0).node;
     const bool same = entry && entry->node.type == right.type && entry->node.text == right.text && entry->node.integer == right.integer;
     if (!same) Refuse(name, value);

@@ -120,9 +120,12 @@ struct Knob {
   const etl_option* option = nullptr;
 };
 
+/// "batch.rows" is option rows of table batch.
 const etl_option* FindOption(const etl_option* const* options, const std::string& name) {
+  const std::size_t dot = name.find('.');
   for (; options && *options; ++options) {
-    if (name == (*options)->name) return *options;
+    if (name.substr(0, dot) != (*options)->name) continue;
+    return dot == std::string::npos ? *options : FindOption((*options)->fields, name.substr(dot + 1));
   }
   return nullptr;
 }
