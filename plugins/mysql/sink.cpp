@@ -235,7 +235,13 @@ void MysqlSink::Open(const ArrowSchema& in, std::string_view) {
   }
   if (as_bytes_) s.Run(kAsBytes);
   wording_ = Word(ModeNamed(), Quote(table), names, key_, s);
-  const std::size_t fast = chosen_ == Way::kPrepared ? 1024 : chosen_ == Way::kBulk ? 2048 : 2000;
+  std::size_t fast = 2000;
+  if (chosen_ == Way::kBulk) fast = 2048;
+  if (chosen_ == Way::kPrepared) {
+    // What a statement costs is paid back by some thousand values, however they are spread over columns.
+    for (fast = 8192; fast > 256 && fast * cells_.size() > 8192; fast /= 2) {
+    }
+  }
   statement_rows_ = rows_per_statement ? static_cast<std::size_t>(rows_per_statement) : fast;
   if (!there_->transactional) statement_rows_ = 1;
   for (Cells& c : cells_) c.Resize(statement_rows_);

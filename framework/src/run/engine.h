@@ -129,6 +129,7 @@ class Engine {
   /// Hands rows on from segment `next`'s queue, or to the sinks.
   void PassOn(std::size_t next, std::vector<Flow> flows, SplitTracker* split, std::uint64_t seq, bool in_order);
   void SaveNow();
+  bool keeps_state() const { return mode_ == Mode::kRun || mode_ == Mode::kReplay; }
 
  private:
   friend class SinkHeadSide;

@@ -19,6 +19,7 @@ std::shared_ptr<SharedArray> NoRows(const ArrowSchema& schema) {
 }  // namespace
 
 etl_status SinkHeadSide::Keep(std::string_view note) {
+  if (!engine_.keeps_state()) return ETL_OK;   // etl tune, etl verify --repair: there is no next run that would be told
   try {
     {
       const std::lock_guard lock(engine_.save_mutex);
