@@ -65,7 +65,10 @@ detail::DeclaredList MysqlSink::Options() {
           Option("sort", &S::sort, "Write the rows of a batch in the order of the table's primary key, which is faster.").Tuning().Advanced()));
 }
 
-const void* MysqlSink::Extension(std::string_view id) { return id == ETL_EXT_TUNE ? TuneTable() : nullptr; }
+const void* MysqlSink::Extension(std::string_view id) {
+  if (id == ETL_EXT_COMPARE) return CompareTable<MysqlSink>();
+  return id == ETL_EXT_TUNE ? TuneTable() : nullptr;
+}
 
 MysqlSink::~MysqlSink() {
   for (Kept& k : kept_) k.array.release(&k.array);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <etl/compare.h>
+
 #include <deque>
 #include <map>
 
@@ -26,6 +28,8 @@ class MysqlSink : public Sink, public Server {
   ~MysqlSink() override;
   static detail::DeclaredList Options();
   static const void* Extension(std::string_view id);
+  /// For `etl verify`: the table, read along its primary key.
+  std::unique_ptr<ReadBack> OpenReadBack(const etl::Run& run);
   void Check() override;
   void Begin(const etl::Run& run) override;
   std::string Identity() override;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <etl/compare.h>
+
 #include <map>
 
 #include "bind.h"
@@ -25,6 +27,9 @@ class SqliteSink : public Sink {
   BatchLimits batch{50'000, {16 << 20}, std::chrono::seconds(1)};
 
   static detail::DeclaredList Options();
+  static const void* Extension(std::string_view id);
+  /// For `etl verify`: the table, read along its rowid or key.
+  std::unique_ptr<ReadBack> OpenReadBack(const Run& run);
   void Check() override;
   void Begin(const Run& run) override;
   bool Positions(const std::function<void(const Mark&)>& give) override;

@@ -36,7 +36,7 @@ int main(void) {
   F(etl_mark, position);
   F(etl_mark, seq);
   F(etl_batch, size);
-  F(etl_batch, reserved);
+  F(etl_batch, flags);
   F(etl_batch, id);
   F(etl_batch, first_row);
   F(etl_batch, array);

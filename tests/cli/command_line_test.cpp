@@ -78,7 +78,7 @@ TEST_CASE("a slip of the finger is answered with the nearest name") {
 
 TEST_CASE("what is missing or not among the choices is said") {
   CHECK(Run({}).error ==
-        "etl needs a command: run, check, preview, plan, tune, state, rejects, plugin, schema, "
+        "etl needs a command: run, check, preview, plan, tune, verify, state, rejects, plugin, schema, "
         "completion; see etl --help");
   CHECK(Run({"run"}).error == "etl run needs PIPELINE; see etl run --help");
   CHECK(Run({"state"}).error ==

@@ -190,7 +190,7 @@ TEST_CASE("a reader of standard output that goes away is no error") {
 TEST_CASE("help goes to standard output, and so does the version") {
   const TempDir folder;
   for (const char* command :
-       {"run", "check", "preview", "plan", "tune", "state", "rejects", "plugin", "schema", "completion"}) {
+       {"run", "check", "preview", "plan", "tune", "verify", "state", "rejects", "plugin", "schema", "completion"}) {
     const Finished help = Etl({command, "--help"}, folder.path().string());
     CHECK(help.exit_code == 0);
     CHECK(help.out.find("Examples:") != std::string::npos);

@@ -113,6 +113,29 @@ void AddTune(App& app, Args& args) {
   tune->add_flag("--write", args.write, "Put the best values into the pipeline file.");
 }
 
+void AddVerify(App& app, Args& args) {
+  App* verify = Add(app, "verify",
+                    "Compares what a sink holds with what the source gives now, and names the rows "
+                    "that differ.  Exit 10 if any do.",
+                    "etl verify pipeline.toml\netl verify pipeline.toml --sample 1%\netl verify "
+                    "pipeline.toml --repair --report differences.ndjson");
+  Pipeline(*verify, args);
+  verify->add_option("--sample", args.sample,
+                     "Compare only this part of the keys; both sides are read all the same "
+                     "[default: 100%].")
+      ->type_name("PART");
+  verify->add_flag("--repair", args.repair,
+                   "Write the rows again that are missing or changed, then compare once more.  "
+                   "Deletes nothing.");
+  verify->add_flag("--ignore-extra", args.ignore_extra,
+                   "Rows that the source does not give are no difference.");
+  verify->add_option("--stage", args.stage, "The sink, where there are several, as in sink[0].")
+      ->type_name("STAGE");
+  verify->add_option("--report", args.report,
+                     "Write every difference there, one JSON object a line.")
+      ->type_name("FILE");
+}
+
 void AddState(App& app, Args& args) {
   App* state = Add(app, "state", "Where a pipeline stands.",
                    "etl state show pipeline.toml\netl state reset pipeline.toml");
@@ -281,6 +304,7 @@ std::unique_ptr<App> Declare(Args& args) {
   AddRun(*app, args);
   AddFile(*app, args);
   AddTune(*app, args);
+  AddVerify(*app, args);
   AddState(*app, args);
   AddRejects(*app, args);
   AddPlugin(*app, args);

@@ -20,8 +20,9 @@ struct Args {
   std::vector<std::string> types;
   std::vector<int> only;
   bool http_required = false, no_progress = false, connect = false, json = false;
+  bool repair = false, ignore_extra = false;
   bool write = false, source = false, transform = false, sink = false;
-  std::string time = "10m";
+  std::string time = "10m", sample = "100%";
   std::int64_t tune_rows = 100'000, rows = 10, splits = 100, records = 20;
 };
 

@@ -24,6 +24,7 @@ int CheckPipeline(Context& c);
 int Preview(Context& c);
 int Plan(Context& c);
 int Tune(Context& c);
+int Verify(Context& c);
 int StateShow(Context& c);
 int StateReset(Context& c);
 int StateAccept(Context& c);

@@ -32,6 +32,7 @@ int Dispatch(Context& c) {
       {"preview", Preview},
       {"plan", Plan},
       {"tune", Tune},
+      {"verify", Verify},
       {"state show", StateShow},
       {"state reset", StateReset},
       {"state accept", StateAccept},

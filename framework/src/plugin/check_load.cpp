@@ -1,5 +1,6 @@
 // Checks 12 to 19: loading, and the tables.
 #include <dlfcn.h>
+#include <etl/compare.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
@@ -143,10 +144,21 @@ std::string NamesAreGood(CheckRun& run) {
   return fmt::format("{} {}", plugin.name, plugin.version);
 }
 
+/// An extension of sinks is offered by sinks, and whole.
+void ExtensionsAreWhole(const Component& component) {
+  const auto extension = component.table.extension;
+  const auto* compare = static_cast<const etl_compare*>(extension(ETL_EXT_COMPARE));
+  if (!compare) return;
+  if (component.kind != Kind::kSink) throw CheckFailed("offers the extension " ETL_EXT_COMPARE ", which is one of sinks");
+  const bool whole = ETL_HAS(compare, open) && ETL_HAS(compare, describe) && ETL_HAS(compare, rewind) && ETL_HAS(compare, next) && ETL_HAS(compare, close);
+  if (!whole) throw CheckFailed("offers the extension " ETL_EXT_COMPARE " without all of its functions");
+}
+
 std::string ComponentsAreWhole(CheckRun& run) {
   return ForEach(run, {}, [](const Component& component) {
     const auto extension = component.table.extension;
     if (extension && extension("etl.no_such_thing/99")) throw CheckFailed("offers the extension etl.no_such_thing/99, which does not exist");
+    if (extension) ExtensionsAreWhole(component);
   });
 }
 
