@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Rows as the lines of a bulk request.
+#pragma once
+#include <etl/json.h>
+#include <etl/sdk.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "judge.h"
+#include "shape.h"
+
+namespace etl::elasticsearch {
+
+/// Text with columns in braces: "logs-{tenant}-{ts:%Y.%m.%d}".
+class Template {
+ public:
+  Template() = default;
+  /// Throws ConfigError(option).
+  Template(const std::string& text, const ArrowSchema& rows, const char* option);
+  bool fixed() const { return parts_.empty(); }
+  const std::string& text() const { return text_; }   ///< of a fixed one
+  struct Part {
+    std::string text;                ///< before the column
+    std::int64_t column = -1;        ///< -1: the text alone
+    std::string format;              ///< of a date
+  };
+  const std::vector<Part>& parts() const { return parts_; }
+
+ private:
+  std::string text_;
+  std::vector<Part> parts_;
+};
+
+struct EncodeOptions {
+  std::string action = "index", index;
+  std::vector<std::string> id;
+  std::string routing, version, version_type, if_seq_no, if_primary_term, on_invalid_utf8 = "error", nulls = "write";
+  bool require_alias = false;
+  std::int64_t retry_on_conflict = 0;
+  ShapeOptions shape;
+};
+
+/// Longest id that is sent as it is; longer ones go as their hash.
+constexpr std::size_t kLongestId = 512;
+
+/// One worker's.
+class Encoder {
+ public:
+  /// Throws ConfigError.  `rows` must live as long as this object.
+  Encoder(const ArrowSchema& rows, const EncodeOptions& options);
+  /// The batch must live until the next call.
+  void Begin(const ArrowArray& batch);
+  struct Line {
+    Action action;
+    std::uint64_t key;               ///< hash of index, id and routing; 0 = the cluster makes the id
+  };
+  /// Appends a row's lines.  Throws std::invalid_argument for a row that cannot be written; `out` is then as before.
+  Line Row(std::int64_t row, std::string& out);
+
+ private:
+  Action ActionOf(std::int64_t row);
+  void PutIndex(std::int64_t row, std::string& out);
+  void PutId(std::int64_t row, std::string& out);
+  void PutNumber(std::int64_t column, const char* name, std::int64_t row, std::string& out);
+  std::string_view PlainText(std::int64_t column, std::int64_t row);
+  std::string Formatted(const Template::Part& part, std::int64_t row);
+
+  const ArrowSchema* rows_;
+  EncodeOptions options_;
+  Shape shape_;
+  JsonWriter document_, meta_;
+  Template action_, index_;
+  Action fixed_ = Action::kIndex;
+  std::vector<std::int64_t> id_;
+  std::int64_t routing_ = -1, version_ = -1, seq_no_ = -1, term_ = -1;
+  std::string prefix_[5], tail_;     // of an action line, by action
+  bool plain_id_ = false;            // one column of text or integers
+  bool plain_line_ = false;          // no more than the id varies
+  const ArrowArray* batch_ = nullptr;
+  std::vector<ColumnView> views_;
+  std::string scratch_, joined_;
+};
+
+}  // namespace etl::elasticsearch

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "load.h"
+
+#include <etl/pack.h>
+#include <simdjson.h>
+
+namespace etl::elasticsearch {
+namespace {
+
+namespace dom = simdjson::dom;
+
+std::string Json(simdjson::simdjson_result<dom::element> value) {
+  dom::element e;
+  return value.get(e) ? "null" : simdjson::minify(e);
+}
+
+std::string SettingsBody(const std::string& refresh_interval, const std::string& replicas) {
+  std::string body;
+  if (!refresh_interval.empty()) body += "\"refresh_interval\":" + refresh_interval;
+  if (!replicas.empty()) body += std::string(body.empty() ? "" : ",") + "\"number_of_replicas\":" + replicas;
+  return "{\"index\":{" + body + "}}";
+}
+
+/// Writes the index's _meta, with the lease or without; all else in it stays.
+bool PutMeta(Cluster& cluster, const std::string& index, const std::string& lease) {
+  const auto mapping = cluster.Find("/" + http::Escape(index) + "/_mapping");
+  if (!mapping) return false;
+  dom::parser parser;
+  dom::object meta;
+  std::string members;
+  if (!parser.parse(*mapping).at_key(index)["mappings"]["_meta"].get(meta)) {
+    for (const auto& [key, value] : meta) {
+      if (key != "etl_load") members += (members.empty() ? "" : ",") + Quote(key) + ":" + std::string(simdjson::minify(value));
+    }
+  }
+  if (!lease.empty()) members += (members.empty() ? "" : ",") + std::string("\"etl_load\":") + lease;
+  cluster.Call("PUT", "/" + http::Escape(index) + "/_mapping", "{\"_meta\":{" + members + "}}", "noting the load in index \"" + index + "\"");
+  return true;
+}
+
+}  // namespace
+
+std::string LoadSettings(const LoadOptions& o) {
+  return SettingsBody(o.refresh_interval.empty() ? "" : Quote(o.refresh_interval), o.replicas ? std::to_string(*o.replicas) : "");
+}
+
+const Load::Lease* Load::Known(const std::string& index) const {
+  for (const Lease& l : leases_) {
+    if (l.index == index) return &l;
+  }
+  return nullptr;
+}
+
+void Load::Find(Cluster& cluster, const std::string& note, const std::vector<std::string>& indices) {
+  leases_.clear();
+  for (const std::string& text : Unpack(note)) {
+    const std::vector<std::string> parts = Unpack(text);
+    if (parts.size() == 3) leases_.push_back({parts[0], parts[1], parts[2]});
+  }
+  for (const std::string& index : indices) {
+    if (Known(index)) continue;
+    const auto mapping = cluster.Find("/" + http::Escape(index) + "/_mapping");
+    if (!mapping) continue;
+    dom::parser parser;
+    dom::element lease;
+    if (parser.parse(*mapping).at_key(index)["mappings"]["_meta"]["etl_load"].get(lease)) continue;
+    leases_.push_back({index, Json(lease["refresh_interval"]), Json(lease["number_of_replicas"])});
+  }
+}
+
+void Load::Begin(Cluster& cluster, const Host& host, const LoadOptions& options, const std::vector<std::string>& indices) {
+  for (const std::string& index : indices) {
+    if (Known(index)) continue;
+    const std::string text = cluster.Call("GET", "/" + http::Escape(index) + "/_settings", {}, "reading the settings of index \"" + index + "\"");
+    dom::parser parser;
+    const auto settings = parser.parse(text).at_key(index)["settings"]["index"];
+    leases_.push_back({index, Json(settings["refresh_interval"]), Json(settings["number_of_replicas"])});
+  }
+  std::vector<std::string> note;
+  for (const Lease& l : leases_) note.push_back(Pack({l.index, l.refresh_interval, l.replicas}));
+  host.Keep(Pack(note));
+  for (const std::string& index : indices) {
+    const Lease& l = *Known(index);
+    PutMeta(cluster, index, "{\"pipeline\":" + Quote(host.pipeline()) + ",\"refresh_interval\":" + l.refresh_interval + ",\"number_of_replicas\":" + l.replicas + "}");
+    cluster.Call("PUT", "/" + http::Escape(index) + "/_settings",
+                 LoadSettings(options),
+                 "setting index \"" + index + "\" up for the load");
+  }
+}
+
+void Load::End(Cluster& cluster, const Host& host) {
+  while (!leases_.empty()) {
+    const Lease l = leases_.back();
+    const http::Reply reply = cluster.Ask("PUT", "/" + http::Escape(l.index) + "/_settings", SettingsBody(l.refresh_interval, l.replicas));
+    if (reply.status == 404) {
+      host.Warn("index \"" + l.index + "\" is gone: its settings from before the load cannot be put back");
+    } else if (reply.status != 200) {
+      Throw(reply, "putting back the settings of index \"" + l.index + "\"");
+    } else {
+      cluster.Call("POST", "/" + http::Escape(l.index) + "/_refresh", {}, "refreshing index \"" + l.index + "\"");
+      PutMeta(cluster, l.index, {});
+    }
+    leases_.pop_back();
+  }
+}
+
+void ForceMerge(Cluster& cluster, const std::string& index, std::int64_t segments) {
+  cluster.Call("POST", "/" + http::Escape(index) + "/_forcemerge?max_num_segments=" + std::to_string(segments), {}, "merging the segments of index \"" + index + "\"");
+}
+
+}  // namespace etl::elasticsearch
