@@ -22,7 +22,7 @@ class MysqlSink : public Sink, public Server {
   std::vector<std::pair<std::string, std::string>> columns;
   bool create = false, truncate = false, exactly_once = false, sort = true;
   std::int64_t rows_per_statement = 0;
-  BatchLimits batch{100'000, {32 << 20}, std::chrono::seconds(1)};
+  BatchLimits batch{200'000, {64 << 20}, std::chrono::seconds(1)};
 
   MysqlSink() : link_(*this, Side::kSink) {}
   ~MysqlSink() override;
@@ -82,6 +82,7 @@ class MysqlSink : public Sink, public Server {
   void Keep(const Rows& in);
   bool Load();
   bool Full() const;
+  bool Enough() const;
   void Encode(std::int64_t row);
   std::optional<std::size_t> EncodeRow(std::int64_t row, std::size_t at, Wrong& wrong);
   void Deliver();
