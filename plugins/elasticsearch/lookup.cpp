@@ -67,11 +67,6 @@ void ElasticsearchLookup::Open(const Schema& in) {
   encoder_ = std::make_unique<Encoder>(in_schema(), options);
 }
 
-void ElasticsearchLookup::Interrupt() noexcept {
-  stop_ = true;
-  if (client_) client_->Wake();
-}
-
 void ElasticsearchLookup::Prepare(const Schema& in) {
   if (id.empty()) throw ConfigError("id", "name at least one column");
   if (only_missing && !only_changed.empty()) throw ConfigError("only_changed", "only_missing and only_changed exclude each other");
@@ -214,7 +209,7 @@ void ElasticsearchLookup::Wait(std::size_t most_waiting) {
   Answered();
   while (requests_.size() > most_waiting) {
     if (stop_) throw Cancelled();
-    client_->Poll(std::chrono::seconds(1));
+    client_->Poll(std::chrono::milliseconds(100));   // and then looks whether it is to stop
     Pump();
     Answered();
   }

@@ -34,7 +34,7 @@ class ElasticsearchLookup : public Transform, public Access {
   void Apply(const Rows& in) override;
   void Tick() override { Flush(); }
   void Flush() override;
-  void Interrupt() noexcept override;
+  void Interrupt() noexcept override { stop_ = true; }
 
  private:
   /// What came back for a row.
@@ -81,11 +81,11 @@ class ElasticsearchLookup : public Transform, public Access {
   std::string path_;                        ///< of the requests
   std::unique_ptr<Encoder> encoder_;        ///< of a delete, whose metadata is what _mget takes
   std::unique_ptr<JsonWriter> json_;
-  std::unique_ptr<http::Client> client_;
   std::deque<std::unique_ptr<Held>> held_;
   std::unique_ptr<Request> open_;           ///< not full yet
   std::deque<std::unique_ptr<Request>> requests_;   ///< in the order of their rows; answers are taken in it too
   std::size_t flying_ = 0;
+  std::unique_ptr<http::Client> client_;    ///< goes before what it sends
   simdjson::dom::parser parser_;
   std::atomic<bool> stop_{false};
 };

@@ -333,7 +333,8 @@ std::string MockNode::Applied(const MockItem& item) {
     d.routing = item.routing;
     ++d.applied;
   }
-  return "{" + Quoted(item.action) + ":{\"_index\":" + Quoted(item.index) + ",\"_id\":" + Quoted(id) + ",\"_shards\":{\"total\":" + std::to_string(1 + failed_copies) + ",\"successful\":1,\"failed\":" + std::to_string(failed_copies) + "},\"result\":\"" +
+  return "{" + Quoted(item.action) + ":{\"_index\":" + Quoted(item.index) + ",\"_id\":" + Quoted(id) +
+         ",\"_shards\":{\"total\":" + std::to_string(1 + failed_copies) + ",\"successful\":1,\"failed\":" + std::to_string(failed_copies) + "},\"result\":\"" +
          (item.action == "delete" ? there ? "deleted" : "not_found" : there ? "updated" : "created") + "\",\"status\":" + std::to_string(status) + "}}";
 }
 
