@@ -25,7 +25,10 @@ std::string Build(const std::string& alias, const std::string& key) {
 
 }  // namespace
 
-const void* ElasticsearchSink::Extension(std::string_view id) { return id == ETL_EXT_TUNE ? TuneTable() : nullptr; }
+const void* ElasticsearchSink::Extension(std::string_view id) {
+  if (id == ETL_EXT_COMPARE) return CompareTable<ElasticsearchSink>();
+  return id == ETL_EXT_TUNE ? TuneTable() : nullptr;
+}
 
 void ElasticsearchSink::CheckOptions() const {
   const bool may_create = action == "create" || action[0] == '{';

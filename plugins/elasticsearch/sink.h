@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <etl/compare.h>
+
 #include <map>
 
 #include "cluster.h"
@@ -52,6 +54,7 @@ class ElasticsearchSink : public Sink, public Access {
   void Tick() override;
   std::string Flush() override;
   void Interrupt() noexcept override;
+  std::unique_ptr<ReadBack> OpenReadBack(const etl::Run& run);
 
  private:
   // head
