@@ -46,6 +46,7 @@ struct Bench {
   Lines Sql(const std::string& sql) const {
     sqlite3* db = nullptr;
     REQUIRE(sqlite3_open((dir / "out.db").c_str(), &db) == SQLITE_OK);
+    sqlite3_busy_timeout(db, 10'000);
     Lines rows;
     char* error = nullptr;
     sqlite3_exec(

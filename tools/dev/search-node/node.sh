@@ -121,16 +121,22 @@ up_node() {   # NAME
   tools/dev/install-packages search
   fetch_node "$name"
   at=$cache/search/$name-${search_version[$name]}
-  mkdir -p "$dir/data"
+  local data=$dir/data
+  mkdir -p "$dir"
+  # Java looks a file's disk up in the table of mounts, which lacks the root of some containers.
+  if ! awk -v m="$(stat -c %m "$dir")" '$2 == m {found = 1} END {exit !found}' /proc/mounts; then
+    data=/dev/shm/etl-$name-$(printf '%s' "$dir" | cksum | cut -d' ' -f1)
+  fi
+  mkdir -p "$data"
   port=$(node_port "$name")
   java_for "$name" java
   # shellcheck disable=SC2086  # options are words
-  start "$name" "${java[@]}" -Xms"$heap" -Xmx"$heap" -Xss1m -XX:+UseG1GC -XX:+ExitOnOutOfMemoryError -XX:ErrorFile="$dir/data/crash-%p.log" \
+  start "$name" "${java[@]}" -Xms"$heap" -Xmx"$heap" -Xss1m -XX:+UseG1GC -XX:+ExitOnOutOfMemoryError -XX:ErrorFile="$data/crash-%p.log" \
     -Dfile.encoding=UTF-8 -Djava.awt.headless=true -Djava.io.tmpdir="$at/tmp" \
     -Dio.netty.noUnsafe=true -Dio.netty.noKeySetOptimization=true -Dio.netty.recycler.maxCapacityPerThread=0 \
     -Dlog4j2.configurationFile="$at/config/log4j2.properties" -Dlog4j2.disable.jmx=true \
     -Dlab.home="$at" -Dlab.plugins="$(search_plugins "$name")" -cp "$at/classes:$at/lib/*" LabNode \
-    node.name=lab cluster.name=lab discovery.type=single-node path.data="$dir/data" path.logs="$dir/data" \
+    node.name=lab cluster.name=lab discovery.type=single-node path.data="$data" path.logs="$data" \
     http.host=127.0.0.1 transport.host=127.0.0.1 http.port="$port" transport.port=0 \
     cluster.routing.allocation.disk.threshold_enabled=false ${!options:-}
   ready "$name" curl -fs -m 5 "127.0.0.1:$port/_cluster/health?wait_for_status=yellow&timeout=1s"
