@@ -27,12 +27,12 @@
 namespace etl::host {
 namespace {
 
-/// A signal that comes in between is no failure.
-bool Synced(int (*sync)(int), int fd) {
-  int result = 0;
-  do result = sync(fd);
-  while (result != 0 && errno == EINTR);
-  return result == 0;
+/// The call's result; a signal that comes in between is no failure.
+template <class F>
+auto Uninterrupted(F&& call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) result = call();
+  return result;
 }
 
 std::string Quote(const std::string& s) { return Poco::toJSON(s); }
@@ -104,19 +104,19 @@ struct RejectsWriter::Impl {
                                           std::strerror(errno)));
   }
   void Open() {
-    fd = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    fd = Uninterrupted([&] { return open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600); });
     if (fd < 0) Fail("cannot be opened");
     // A crash may have left half a line: it belongs to rows that come again.
     off_t end = lseek(fd, 0, SEEK_END);
     char c = '\n';
-    while (end > 0 && pread(fd, &c, 1, end - 1) == 1 && c != '\n') --end;
-    if (ftruncate(fd, end) != 0 || lseek(fd, end, SEEK_SET) < 0) Fail("cannot be cut to its last whole line");
+    while (end > 0 && Uninterrupted([&] { return pread(fd, &c, 1, end - 1); }) == 1 && c != '\n') --end;
+    if (Uninterrupted([&] { return ftruncate(fd, end); }) != 0 || lseek(fd, end, SEEK_SET) < 0) Fail("cannot be cut to its last whole line");
     if (end == 0) SyncFolder();
   }
   /// The name of a new file must outlast a crash of the machine as its content does.
   void SyncFolder() const {
-    const int folder = open(std::filesystem::path(file).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const bool synced = folder >= 0 && Synced(fsync, folder);
+    const int folder = Uninterrupted([&] { return open(std::filesystem::path(file).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+    const bool synced = folder >= 0 && Uninterrupted([&] { return fsync(folder); }) == 0;
     const int why = errno;
     if (folder >= 0) close(folder);
     errno = why;
@@ -154,11 +154,10 @@ void RejectsWriter::Sync() {
   std::size_t at = 0;
   const off_t begin = lseek(impl_->fd, 0, SEEK_CUR);
   while (at < impl_->buffer.size()) {
-    const ssize_t n = write(impl_->fd, impl_->buffer.data() + at, impl_->buffer.size() - at);
-    if (n < 0 && errno == EINTR) continue;
+    const ssize_t n = Uninterrupted([&] { return write(impl_->fd, impl_->buffer.data() + at, impl_->buffer.size() - at); });
     if (n <= 0) {
       const int why = errno;
-      if (ftruncate(impl_->fd, begin) != 0 || lseek(impl_->fd, begin, SEEK_SET) < 0) {
+      if (Uninterrupted([&] { return ftruncate(impl_->fd, begin); }) != 0 || lseek(impl_->fd, begin, SEEK_SET) < 0) {
         errno = why;
         impl_->Fail("cannot be written, nor cut back");
       }
@@ -167,7 +166,7 @@ void RejectsWriter::Sync() {
     }
     at += static_cast<std::size_t>(n);
   }
-  if (!Synced(fdatasync, impl_->fd)) impl_->Fail("cannot be synced");
+  if (Uninterrupted([&] { return fdatasync(impl_->fd); }) != 0) impl_->Fail("cannot be synced");
   impl_->buffer.clear();
 }
 
