@@ -73,6 +73,22 @@ void ElasticsearchSink::Check() {
   if (!place.indices.empty()) CheckPlace(place);
 }
 
+/// A position is of no use for another index, or for one that was made anew: its rows would be missing in it.
+std::string ElasticsearchSink::Identity() {
+  CheckOptions();
+  Cluster& c = Connected();
+  std::string lines = "cluster=" + c.Root().uuid + "\n";
+  if (templated() || swap_alias) return lines;
+  const Place place = Resolve(c, index);
+  const Concrete* written = place.Written();
+  // What rolls over is another index by itself.
+  if (!written || place.data_stream || place.indices.size() > 1) return lines;
+  std::string_view uuid;
+  simdjson::dom::parser parser;
+  if (!parser.parse(written->settings)["uuid"].get(uuid)) lines += "index=" + std::string(uuid) + "\n";
+  return lines;
+}
+
 /// All nodes that serve HTTP, instead of the hosts that are named.
 void ElasticsearchSink::Sniff(Cluster& c) {
   const std::string text = c.Call("GET", "/_nodes/http?filter_path=nodes.*.http.publish_address", {}, "asking the cluster for its nodes");
@@ -200,6 +216,7 @@ void ElasticsearchSink::PrepareSwap(Cluster& c, const etl::Run& run) {
     if (gone.status != 200 && gone.status != 404) Throw(gone, "removing what is left in index \"" + into_ + "\"");
   }
   if (!Resolve(c, into_).indices.empty()) return;
+  if (resumed_) throw Fatal("index \"" + into_ + "\", which the interrupted pass was building, is gone: start over with 'etl state reset'");
   const Concrete* before = now.Written();
   if (create) CreateIndex(c, host, into_, CreateBody(*create, version_, *run.schema, Encoding().shape, Keywords()));
   else if (before) CreateIndex(c, host, into_, CopyBody(*before));
@@ -207,7 +224,7 @@ void ElasticsearchSink::PrepareSwap(Cluster& c, const etl::Run& run) {
   host.Info("building \"" + into_ + "\" for the alias \"" + index + "\"");
 }
 
-void ElasticsearchSink::End(std::uint32_t outcome) {
+void ElasticsearchSink::End(std::uint32_t outcome, bool rejects) {
   const auto since = std::chrono::steady_clock::now();
   // What was changed is put back although the run is to stop at once.
   Cluster c(MakeTarget(*this), [&] { return host.Cancelled() && std::chrono::steady_clock::now() - since > kLongestEnd; });
@@ -225,13 +242,13 @@ void ElasticsearchSink::End(std::uint32_t outcome) {
     }
   }
   load_.End(c, host);
-  if (complete && swap_alias && !replay_) SwapAlias(c);
+  if (complete && swap_alias && !replay_) SwapAlias(c, rejects);
 }
 
 /// When, and only when, all is there.
-void ElasticsearchSink::SwapAlias(Cluster& c) {
-  if (tally_.rejected > 0) {
-    return host.Warn("the alias \"" + index + "\" stays where it was: " + std::to_string(tally_.rejected) + " rows were rejected, so that \"" + into_ + "\" is not complete");
+void ElasticsearchSink::SwapAlias(Cluster& c, bool rejects) {
+  if (rejects) {
+    return host.Warn("the alias \"" + index + "\" stays where it was: rows were rejected, so that \"" + into_ + "\" is not complete; replay them, and move it by hand");
   }
   c.Call("POST", "/" + http::Escape(into_) + "/_refresh", {}, "refreshing index \"" + into_ + "\"");
   const std::string text = c.Call("GET", "/" + http::Escape(into_) + "/_count", {}, "counting the documents of index \"" + into_ + "\"");

@@ -2,6 +2,7 @@
 #include "pump.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "cluster.h"
@@ -96,7 +97,7 @@ void Pump::Send(Own parcel) {
     Lock lock(mutex_);
     if (failure_) throw Error(*failure_);
     ++live_[parcel->origin];
-      waiting_.push_back(std::move(parcel));
+    waiting_.push_back(std::move(parcel));
   }
   client_.Wake();
 }
@@ -192,6 +193,9 @@ void Pump::Start(Own parcel) {
 
 void Pump::Answered(Own parcel, http::Reply reply) {
   host_.Count("requests");
+  const double ms = static_cast<double>(reply.elapsed.count()) / 1e6;
+  latency_ms_ += (ms - latency_ms_) * (latency_ms_ == 0 ? 1 : 0.1);
+  host_.Gauge("request_ms", std::round(latency_ms_));
   if (reply.fault != http::Fault::kNone) return Fault(std::move(parcel), reply);
   if (reply.status != 200) return Refused(std::move(parcel), reply);
   AnsweredItems(std::move(parcel), reply);
@@ -418,7 +422,6 @@ void Pump::Split(Own parcel) {
 }
 
 void Pump::Reject(const Row& row, std::string_view reason, int code) {
-  if (options_.tally) ++options_.tally->rejected;
   host_.Reject(row.number, reason, code);
 }
 

@@ -23,7 +23,7 @@ namespace etl::elasticsearch {
 
 /// What the replies said, of all workers of a run.
 struct Tally {
-  std::atomic<std::int64_t> delivered = 0, rejected = 0, created = 0;   ///< created is known only where the replies tell results
+  std::atomic<std::int64_t> delivered = 0, created = 0;   ///< created is known only where the replies tell results
 };
 
 struct PumpOptions {
@@ -102,6 +102,7 @@ class Pump {
   http::Client client_;
   ReplyReader reader_;
   std::size_t flying_ = 0;             // the pump's thread only
+  double latency_ms_ = 0;              // of the last ten requests or so; the pump's thread only
 
   std::mutex mutex_;                   // over all below
   std::condition_variable changed_;

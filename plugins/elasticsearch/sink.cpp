@@ -133,7 +133,6 @@ void ElasticsearchSink::Put(const Rows& in, std::int64_t row, Taken* taken) {
   try {
     line = encoder_->Row(row, open_->body);
   } catch (const std::invalid_argument& wrong) {
-    ++HeadAs<ElasticsearchSink>().tally_.rejected;
     host.Reject(in.row(row), wrong.what());
     return taken->Close(1);
   }

@@ -47,8 +47,9 @@ class ElasticsearchSink : public Sink, public Access {
   static detail::DeclaredList Options();
   static const void* Extension(std::string_view id);
   void Check() override;
+  std::string Identity() override;
   void Begin(const etl::Run& run) override;
-  void End(std::uint32_t outcome) override;
+  void End(std::uint32_t outcome, bool rejects) override;
   void Open(const ArrowSchema& in, std::string_view state) override;
   Written Write(const Rows& in) override;
   void Tick() override;
@@ -67,7 +68,7 @@ class ElasticsearchSink : public Sink, public Access {
   void PrepareSwap(Cluster& cluster, const etl::Run& run);
   void CheckPlace(const Place& place) const;
   void ChooseVectors(Cluster& cluster, const Concrete& written, const ArrowSchema& rows);
-  void SwapAlias(Cluster& cluster);
+  void SwapAlias(Cluster& cluster, bool rejects);
   // both
   friend class Scratch;
   bool templated() const { return index.find('{') != std::string::npos; }

@@ -191,9 +191,78 @@ TEST_CASE("swap_alias shows the new index when it is whole, and not before") {
     CHECK_MESSAGE(f.exit_code != 0, f.err);
     CHECK(node.Must("GET", "/_alias/" + alias).body == shown);
     CHECK(node.Count(alias) == 200);
+    // Nor has one whose rows were rejected before they came to the sink.
+    bad.Rows(Rows(50) + "{\"id\":51,\"v\":[1,2]}\n{\"id\":\"none\"}\n");
+    CHECK(bad.Run().exit_code == 3);
+    CHECK(node.Must("GET", "/_alias/" + alias).body == shown);
     Load second("id = \"int64\", v = \"utf8\"", options);
     second.Rows(Rows(300)).All();
     CHECK(node.Count(alias) == 300);
     CHECK(node.Must("GET", "/_alias/" + alias).body != shown);
+  });
+}
+
+TEST_CASE("a pass that was interrupted does not go on into an index that was deleted, or made anew") {
+  OnEach([](const Node& node) {
+    const std::string index = node.prefix() + "remade";
+    const char* const settings = R"({"settings":{"number_of_replicas":0},"mappings":{"properties":{"id":{"type":"long"},"v":{"type":"keyword","index":false,"doc_values":false}}}})";
+    for (const int signal : {SIGINT, SIGKILL}) {
+      for (const bool remade : {false, true}) {
+        CAPTURE(signal);
+        CAPTURE(remade);
+        node.Must("PUT", "/" + index, settings);
+        Slow slow(node, index, Rows(20000));
+        Process& p = slow.Start();
+        p.Signal(signal);
+        p.Join();
+        // A request that was under way when its sender was killed makes the index anew by itself.
+        do node.Call("DELETE", "/" + index);
+        while (remade && node.Call("PUT", "/" + index, settings).status != 200);
+        const Finished f = slow.load.Run();
+        CHECK_MESSAGE(f.exit_code == 7, f.err);
+        CHECK_MESSAGE(f.err.find("sink[0]: index: the state has ") != std::string::npos, f.err);
+        CHECK_MESSAGE(f.err.find("start anew: etl state reset") != std::string::npos, f.err);
+        if (remade && signal == SIGINT) CHECK(node.Count(index) == 0);
+        node.Call("DELETE", "/" + index);
+      }
+    }
+  });
+}
+
+TEST_CASE("a pass that builds an index for an alias stops when that index is gone, and one that was rejected from stays hidden after an interruption") {
+  OnEach([](const Node& node) {
+    const std::string alias = node.prefix() + "building";
+    FaultProxy proxy("127.0.0.1", node.port(), "* up bandwidth 2000000\n");
+    const std::string options = SinkTo("http://127.0.0.1:" + std::to_string(proxy.port()), alias) + "id = [\"id\"]\nswap_alias = true\ncreate = {replicas = 0}\nconcurrency = 1\nbatch = {rows = 100}\n";
+    Load load("id = \"int64\", v = \"utf8\"", options, "memory_limit = \"16MiB\"\n");
+    load.Rows("{\"id\":null,\"v\":\"x\"}\n" + Rows(20000));
+    const auto interrupt = [&] {
+      const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+      Process p(load.Make(), null, null, null);
+      ::close(null);
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+      for (;;) {
+        const HttpReply there = node.Call("GET", "/" + alias + "-*/_stats/indexing?filter_path=_all.primaries.indexing.index_total");
+        if (there.At("/_all/primaries/indexing/index_total") > "0") break;
+        REQUIRE(std::chrono::steady_clock::now() < deadline);
+        REQUIRE(!p.WaitUntil(std::chrono::steady_clock::now() + std::chrono::milliseconds(5)));
+      }
+      p.Signal(SIGINT);
+      CHECK(p.Join().exit_code == 130);
+    };
+    const auto remove = [&] {
+      const std::string body = node.Must("GET", "/" + alias + "-*/_settings").body;
+      node.Must("DELETE", "/" + body.substr(2, body.find('"', 2) - 2));
+    };
+    interrupt();
+    const Finished rest = load.Run();   // the rejected row came in the part before
+    CHECK_MESSAGE(rest.exit_code == 3, rest.err);
+    CHECK(node.Call("HEAD", "/_alias/" + alias).status == 404);
+    remove();
+    interrupt();
+    remove();
+    const Finished gone = load.Run();
+    CHECK_MESSAGE(gone.exit_code == 5, gone.err);
+    CHECK_MESSAGE(gone.err.find("is gone: start over with 'etl state reset'") != std::string::npos, gone.err);
   });
 }

@@ -146,16 +146,17 @@ class ProbeHold : public etl::Transform {
   static constexpr auto kType = "probe_hold";
   static constexpr auto kSummary = "Holds rows across batches.";
   static constexpr std::uint32_t kFlags = ETL_HOLDS;
-  std::int64_t n = 3;
+  std::int64_t n = 3, drop_mod = 0;
   std::chrono::nanoseconds linger{std::chrono::hours(1)};
   static auto Options() {
-    return etl::Options(etl::Option("n", &ProbeHold::n, "Batches to hold."), etl::Option("linger", &ProbeHold::linger, "Longest wait."));
+    return etl::Options(etl::Option("n", &ProbeHold::n, "Batches to hold."), etl::Option("drop_mod", &ProbeHold::drop_mod, "Ids that it filters divide by it."), etl::Option("linger", &ProbeHold::linger, "Longest wait."));
   }
   etl::Schema Describe(const etl::Schema& in) override { return schema_ = in; }
   void Open(const etl::Schema& in) override { schema_ = in; }
   void Apply(const etl::Rows& in) override {
-    if (ids_.empty()) host.Wake(host.Now() + linger);
+    if (batches_.empty()) host.Wake(host.Now() + linger);
     for (std::int64_t i = 0; i < in.size(); ++i) {
+      if (drop_mod && in.column(0).Int(i) % drop_mod == 0) continue;
       ids_.push_back(in.column(0).Int(i));
       origin_.push_back(in.row(i));
     }
@@ -164,7 +165,7 @@ class ProbeHold : public etl::Transform {
   }
   void Tick() override { Flush(); }
   void Flush() override {
-    if (ids_.empty()) return;
+    if (batches_.empty()) return;
     etl::Batch out(schema_);
     for (auto at = ids_.rbegin(); at != ids_.rend(); ++at) {   // backwards: origins need not be in order
       out[0].Append(*at);
@@ -211,7 +212,7 @@ class ProbeSink : public etl::Sink {
     Note("begin " + std::string(run.resumed ? "resumed" : run.replay ? "replay" : "new") + " kept=" + run.kept);
     host.Keep("note");
   }
-  void End(std::uint32_t outcome) override {
+  void End(std::uint32_t outcome, bool) override {
     Note("end " + std::to_string(outcome));
     if (mode == "fail_end") throw etl::Fatal("the end failed");
   }

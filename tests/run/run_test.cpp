@@ -92,6 +92,14 @@ TEST_CASE("a held row is handed on when the time that its transform asked for ha
   CHECK(Sorted(f.Ids()) == UpTo(500));
 }
 
+TEST_CASE("what a transform holds back counts as filtered when it is finished with, not before") {
+  Fixture f;
+  const RunResult r = f.RunToml(Pipeline("rows = 1000", "[[transform]]\ntype = \"probe_hold\"\ndrop_mod = 4\n", kFile));
+  CHECK(r.exit == Exit::kOk);
+  CHECK(r.status.rows_filtered == 250);
+  CHECK(f.Ids().size() == 750);
+}
+
 TEST_CASE("a transform that would hold for ever hands on what it holds when the readers wait for it") {
   Fixture f;
   const std::string hold = "[[transform]]\ntype = \"probe_hold\"\nn = 1000000\n";

@@ -233,7 +233,8 @@ class Sink : public Component {
   static constexpr std::uint32_t kFlags = 0;
   /// Head: once before all workers; once after them, also after a failure (ETL_COMPLETE, ETL_FAILED, ETL_INTERRUPTED).
   virtual void Begin(const Run&) {}
-  virtual void End(std::uint32_t /*outcome*/) {}
+  /// `rejects`: rows of this pass were rejected, by whichever stage.
+  virtual void End(std::uint32_t /*outcome*/, bool /*rejects*/) {}
   /// Head, after Begin: true if rows and positions are committed together; gives what was committed under the run's key.
   virtual bool Positions(const std::function<void(const Mark&)>&) { return false; }
   /// Worker.  `state`: what Flush said with the last saved position.
@@ -429,9 +430,9 @@ struct Glue {
       return ETL_OK;
     });
   }
-  static etl_status SinkEnd(void* self, std::uint32_t outcome, std::uint32_t, etl_error* e) noexcept {
+  static etl_status SinkEnd(void* self, std::uint32_t outcome, std::uint32_t flags, etl_error* e) noexcept {
     return detail::Guard(e, [&] {
-      static_cast<Sink&>(*H(self).object).End(outcome);
+      static_cast<Sink&>(*H(self).object).End(outcome, (flags & ETL_REJECTS) != 0);
       return ETL_OK;
     });
   }

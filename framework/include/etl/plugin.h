@@ -206,6 +206,7 @@ enum { ETL_RESUMED = 1,   /* goes on from an interrupted pass: keep what that on
        ETL_REPLAY = 2 };  /* only rejected rows are written again: add to what is there */
 
 enum { ETL_COMPLETE = 0, ETL_FAILED = 1, ETL_INTERRUPTED = 2 }; /* how a run ended */
+enum { ETL_REJECTS = 1 }; /* flag of a sink's end(): of this pass, in this run or an interrupted one before it, rows were rejected by whichever stage */
 
 /* ---- what the host offers: one table for the head, one for each worker ---- */
 enum { ETL_TRACE, ETL_DEBUG, ETL_INFO, ETL_WARN, ETL_ERROR };
@@ -280,7 +281,7 @@ typedef struct etl_sink {
   uint32_t size, reserved;
   /* head, optional: once before all workers, and once after them, also after a failure; never end() without begin() */
   etl_status (*begin)(void *self, const etl_run *, etl_error *) ETL_NOEXCEPT;
-  etl_status (*end)(void *self, uint32_t outcome, uint32_t reserved, etl_error *) ETL_NOEXCEPT;
+  etl_status (*end)(void *self, uint32_t outcome, uint32_t flags, etl_error *) ETL_NOEXCEPT;
   /* head, optional, after begin: the marks that were committed with the rows of this run's key, each given to `each`.
      Its being there, and not UNSUPPORTED, makes the sink transactional: one worker, batches in order, marks with them. */
   etl_status (*positions)(void *self, void *context, void (*each)(void *context, const etl_mark *) ETL_NOEXCEPT, etl_error *) ETL_NOEXCEPT;
@@ -311,7 +312,8 @@ typedef struct etl_component {
   void (*stop)(void *worker) ETL_NOEXCEPT;
   etl_status (*check)(void *self, etl_error *) ETL_NOEXCEPT;      /* optional: reach the other system */
   etl_status (*identity)(void *self, etl_str *out, etl_error *) ETL_NOEXCEPT; /* optional: what saved state belongs to, beyond the options:
-                                                                     lines "name=value"; lent until the next call */
+                                                                     lines "name=value"; lent until the next call.
+                                                                     A sink is asked before begin() and, in a new pass, after it */
   void (*interrupt)(void *self) ETL_NOEXCEPT;                     /* optional; any thread: blocked calls on the head and its workers return soon */
   const void *(*extension)(const char *id) ETL_NOEXCEPT;          /* optional; ids are "etl.<name>/<revision>" */
   const etl_source *source;                                       /* exactly one of the three is set */

@@ -209,12 +209,19 @@ std::uint32_t Engine::Outcome() const {
   return ETL_COMPLETE;
 }
 
+/// Of this pass, also by runs of it that were interrupted.
+bool Engine::AnyRejected() const {
+  const auto before = state_.totals.find("rows_rejected");
+  const std::lock_guard lock(mutex_);
+  return rejected_ > 0 || (before != state_.totals.end() && before->second > 0);
+}
+
 void Engine::EndSinks(std::uint32_t outcome) {
   for (const auto& sink : sinks) {
     const etl_sink& table = *sink->config->component->table.sink;
     if (!sink->begun || !table.end) continue;
     try {
-      Call(*sink->side, "end", [&](etl_error* e) { return table.end(sink->head->self(), outcome, 0, e); });
+      Call(*sink->side, "end", [&](etl_error* e) { return table.end(sink->head->self(), outcome, AnyRejected() ? ETL_REJECTS : 0, e); });
       const std::lock_guard lock(save_mutex);
       worker_states.erase("kept:" + sink->config->key);
     } catch (const Stopped&) {

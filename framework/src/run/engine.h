@@ -146,6 +146,7 @@ class Engine {
   void Join();
   void EndSinks(std::uint32_t outcome);
   std::uint32_t Outcome() const;
+  bool AnyRejected() const;
   std::vector<std::unique_ptr<Worker>> OpenTransforms(std::size_t first, std::size_t last,
                                                       std::vector<std::unique_ptr<TransformSide>>& sides);
   void Finish(RunResult& result);
@@ -253,6 +254,8 @@ class TransformSide : public HostSide {
     std::uint64_t id;
     Flow flow;
     std::set<std::int64_t> rejected;
+    std::vector<bool> seen;   // rows that came out
+    bool all_seen = false;
   };
   Held* Find(std::uint64_t row);
   std::vector<Flow> TakeOut() { return std::exchange(out_, {}); }
@@ -263,8 +266,7 @@ class TransformSide : public HostSide {
   const bool holds_;
   std::map<std::uint64_t, Held> held_;   ///< by first row
   std::vector<Flow> out_;
-  std::vector<bool> seen_;               ///< input rows that came out, of the current call
-  bool all_seen_ = false, current_finished_ = false;
+  bool current_finished_ = false;
   Held* current_ = nullptr;
   std::uint64_t current_first_ = 0;
   std::uint64_t next_id_ = 1, next_row_ = 0;

@@ -232,6 +232,10 @@ void Engine::SetUp() {
   MakeSegments();
   LoadState();
   BeginSinks(resumed_ ? ETL_RESUMED : 0);
+  if (!resumed_) {
+    state_.identity = IdentityNow();   // of what the sinks have made, too
+    store_->Save(state_);
+  }
   splits = std::make_unique<Splits>(*source.head, kWindow);
   const bool transactional = !sinks.empty() && sinks[0]->transactional;
   splits->Start(state_, !resumed_, transactional ? &marks_ : nullptr);

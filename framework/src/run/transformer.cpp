@@ -33,7 +33,7 @@ etl_status TransformSide::Emit(ArrowArray* array, const std::uint64_t* origin) {
       return misuse(fmt::format("emitted {} rows without origins where {} came in", owned->rows(),
                                 current_ ? current_->flow.rows() : 0));
     }
-    all_seen_ = true;
+    current_->all_seen = true;
     out_.emplace_back(std::move(owned), current_->flow.origins(), current_->flow.trace);
     return ETL_OK;
   }
@@ -41,7 +41,7 @@ etl_status TransformSide::Emit(ArrowArray* array, const std::uint64_t* origin) {
   std::vector<OriginRef> origins;
   auto trace = std::make_shared<Trace>();
   trace->row.reserve(static_cast<std::size_t>(owned->rows()));
-  const Held* held = nullptr;
+  Held* held = nullptr;
   std::uint64_t first = 0;
   for (std::int64_t i = 0; i < owned->rows(); ++i) {
     const std::uint64_t row = origin[i];
@@ -54,7 +54,7 @@ etl_status TransformSide::Emit(ArrowArray* array, const std::uint64_t* origin) {
         if (std::find(origins.begin(), origins.end(), o) == origins.end()) origins.push_back(o);
       }
     }
-    if (current_ && held == current_) seen_[row - first] = true;
+    held->seen[row - first] = true;
     if (held->flow.origins().empty()) {
       trace->row.push_back(0);
       continue;
@@ -76,6 +76,7 @@ void TransformSide::Finished(std::uint64_t batch) {
       current_finished_ = true;   // settled when apply returns, like any other
       return;
     }
+    CountFiltered(at->second);
     at->second.flow.Settle();
     held_.erase(at);
     return;
@@ -95,9 +96,8 @@ void TransformSide::Reject(const etl_reject& r) {
 }
 
 void TransformSide::CountFiltered(const Held& in) {
-  if (all_seen_) return;
-  std::int64_t out = 0;
-  for (const bool seen : seen_) out += seen;
+  if (in.all_seen) return;
+  const auto out = std::count(in.seen.begin(), in.seen.end(), true);
   engine_.filtered.fetch_add(in.flow.rows() - out - static_cast<std::int64_t>(in.rejected.size()));
 }
 
@@ -111,11 +111,10 @@ std::vector<Flow> TransformSide::Apply(Worker& worker, Flow in) {
   next_row_ += static_cast<std::uint64_t>(rows);
   counters.rows_in.fetch_add(rows);
   counters.batches.fetch_add(1);
-  Held& held = held_.try_emplace(first, Held{id, std::move(in), {}}).first->second;
+  Held& held = held_.try_emplace(first, Held{id, std::move(in), {}, {}, false}).first->second;
   current_ = &held;
-  all_seen_ = false;
   current_finished_ = !holds_;
-  seen_.assign(static_cast<std::size_t>(rows), false);
+  held.seen.assign(static_cast<std::size_t>(rows), false);
   Call(*this, "apply", [&](etl_error* e) {
     const Busy busy(counters);
     out_.clear();
@@ -128,8 +127,8 @@ std::vector<Flow> TransformSide::Apply(Worker& worker, Flow in) {
     return status;
   });
   current_ = nullptr;
-  if (!holds_) CountFiltered(held);
   if (current_finished_) {
+    CountFiltered(held);
     held.flow.Settle();
     held_.erase(first);
   }
