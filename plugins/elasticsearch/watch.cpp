@@ -12,9 +12,12 @@ namespace {
 
 namespace dom = simdjson::dom;
 
+constexpr std::chrono::nanoseconds kWindow = std::chrono::seconds(5);   // what is looked at for one warning
+
 constexpr auto kNodes =
-    "/_nodes/stats/thread_pool,jvm,breaker,indexing_pressure?filter_path=nodes.*.thread_pool.write,nodes.*.jvm.mem.heap_used_percent,"
-    "nodes.*.jvm.gc.collectors.*.collection_time_in_millis,nodes.*.breakers.*.tripped,nodes.*.indexing_pressure.memory";
+    "/_nodes/stats/thread_pool,jvm,breaker,indexing_pressure,process,fs?filter_path=nodes.*.thread_pool.write,nodes.*.jvm.mem.heap_used_percent,"
+    "nodes.*.jvm.gc.collectors.*.collection_time_in_millis,nodes.*.breakers.*.tripped,nodes.*.indexing_pressure.memory,nodes.*.process.cpu.percent,"
+    "nodes.*.fs.io_stats.total.write_kilobytes";
 
 double Number(simdjson::simdjson_result<dom::element> value) {
   double d = 0;
@@ -29,6 +32,8 @@ void AddNode(dom::element node, Sample& s) {
   s.write_queue += Number(node["thread_pool"]["write"]["queue"]);
   s.write_rejected += Number(node["thread_pool"]["write"]["rejected"]);
   s.heap_percent = std::max(s.heap_percent, Number(node["jvm"]["mem"]["heap_used_percent"]));
+  s.cpu_percent = std::max(s.cpu_percent, Number(node["process"]["cpu"]["percent"]));
+  s.disk_bytes += Number(node["fs"]["io_stats"]["total"]["write_kilobytes"]) * 1024;
   s.indexing_memory += Number(node["indexing_pressure"]["memory"]["current"]["all_in_bytes"]);
   for (const char* kind : {"coordinating_rejections", "primary_rejections", "replica_rejections"}) {
     s.memory_rejections += Number(node["indexing_pressure"]["memory"]["total"][kind]);
@@ -60,23 +65,28 @@ bool ReadSample(const std::string& nodes, const std::string& index, Sample& s) {
   return s.nodes > 0;
 }
 
-std::vector<std::string> Findings(const Sample& a, const Sample& b) {
-  std::vector<std::string> out;
+std::vector<std::pair<std::string, std::string>> Findings(const Sample& a, const Sample& b) {
+  std::vector<std::pair<std::string, std::string>> out;
   const double ms = static_cast<double>(b.at - a.at) / 1e6;
   if (ms <= 0 || !a.nodes || !b.nodes) return out;
   if (b.write_rejected > a.write_rejected) {
-    out.push_back("the write pool rejected " + Count(b.write_rejected - a.write_rejected) + " requests: lower concurrency, or add nodes");
+    out.emplace_back("pool", "the write pool rejected " + Count(b.write_rejected - a.write_rejected) + " requests: lower concurrency, or add nodes");
   }
   if (b.memory_rejections > a.memory_rejections) {
-    out.push_back("the cluster refused " + Count(b.memory_rejections - a.memory_rejections) + " requests for want of indexing memory: lower batch.bytes or concurrency, or add nodes");
+    out.emplace_back("memory", "the cluster refused " + Count(b.memory_rejections - a.memory_rejections) +
+                                   " requests for want of indexing memory: lower batch.bytes or concurrency, or add nodes");
   }
   if (b.breakers > a.breakers) {
-    out.push_back("memory breakers tripped " + Count(b.breakers - a.breakers) + " times: lower batch.bytes and concurrency, or give the nodes more heap");
+    out.emplace_back("breakers", "memory breakers tripped " + Count(b.breakers - a.breakers) + " times: lower batch.bytes and concurrency, or give the nodes more heap");
   }
   const double gc = (b.gc_ms - a.gc_ms) / ms / b.nodes, refresh = (b.refresh_ms - a.refresh_ms) / ms, throttled = (b.throttled_ms - a.throttled_ms) / ms;
-  if (gc > 0.1) out.push_back("the nodes spent " + Percent(gc) + " of the time collecting garbage: lower batch.bytes and concurrency, or give them more heap");
-  if (refresh > 0.15) out.push_back("refreshes took " + Percent(refresh) + " of the time: with load = {refresh_interval = \"-1\"} the index would not refresh while rows are written");
-  if (throttled > 0.1) out.push_back("writing was throttled for " + Percent(throttled) + " of the time because merges lagged behind: faster disks would help, or fewer refreshes");
+  if (gc > 0.1) out.emplace_back("gc", "the nodes spent " + Percent(gc) + " of the time collecting garbage: lower batch.bytes and concurrency, or give them more heap");
+  if (refresh > 0.15) {
+    out.emplace_back("refresh", "refreshes took " + Percent(refresh) + " of the time: with load = {refresh_interval = \"-1\"} the index would not refresh while rows are written");
+  }
+  if (throttled > 0.1) {
+    out.emplace_back("merges", "writing was throttled for " + Percent(throttled) + " of the time because merges lagged behind: faster disks would help, or fewer refreshes");
+  }
   return out;
 }
 
@@ -134,9 +144,20 @@ void Watch::Publish(const Sample& s) {
   gauge("cluster_gc_ms", s.gc_ms - first_.gc_ms);
   gauge("cluster_breakers_tripped", s.breakers - first_.breakers);
   gauge("cluster_indexing_bytes", s.indexing_memory);
+  gauge("cluster_cpu_percent", s.cpu_percent);
+  gauge("cluster_disk_bytes", s.disk_bytes - first_.disk_bytes);
   gauge("index_segments", s.segments);
   gauge("index_merges", s.merges);
   gauge("index_refreshes", s.refreshes - first_.refreshes);
+}
+
+void Watch::Tell(const Sample& s) {
+  if (!before_.nodes) before_ = s;
+  if (s.at - before_.at < kWindow.count()) return;
+  for (const auto& [what, words] : Findings(before_, s)) {
+    if (limits_.insert(what).second) host_.Warn("the cluster limits the load: " + words);
+  }
+  before_ = s;
 }
 
 void Watch::Run() noexcept {
@@ -149,6 +170,7 @@ void Watch::Run() noexcept {
         if (!first_.nodes) first_ = s;
         last_ = s;
         Publish(s);
+        Tell(s);
       }
       lock.lock();
       changed_.wait_for(lock, every_, [this] { return ending_; });
@@ -174,7 +196,7 @@ void Watch::Conclude() {
     last_ = s;
     Publish(s);
   }
-  for (const std::string& words : Findings(first_, last_)) host_.Warn(words);
+  for (const auto& [what, words] : Findings(first_, last_)) host_.Warn(words);
 }
 
 }  // namespace etl::elasticsearch

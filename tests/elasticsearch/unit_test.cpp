@@ -389,7 +389,7 @@ TEST_CASE("what limited a load is said in words") {
   CHECK(Findings(first, last).empty());
   last.write_rejected = 412;
   REQUIRE(Findings(first, last).size() == 1);
-  CHECK(Findings(first, last)[0] == "the write pool rejected 412 requests: lower concurrency, or add nodes");
+  CHECK(Findings(first, last)[0].second == "the write pool rejected 412 requests: lower concurrency, or add nodes");
   last.gc_ms = 2000;
   CHECK(Findings(first, last).size() == 2);
 }

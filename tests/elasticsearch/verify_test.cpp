@@ -165,3 +165,64 @@ TEST_CASE("large documents come in pages that are no larger for it") {
     CHECK_MESSAGE(equal.exit_code == 0, equal.said);
   });
 }
+
+TEST_CASE("objects, lists and numbers beyond 2^63 are equal to their documents") {
+  OnEach([](const Node& node) {
+    const std::string index = node.prefix() + "objects";
+    node.Must("PUT", "/" + index, R"({"settings":{"number_of_replicas":0},"mappings":{"dynamic":false}})");
+    Load load("id = \"uint64\", \"a.b\" = \"utf8\", \"a.c\" = \"float64\", tags = \"json\"", SinkTo(node.url(), index) + "id = [\"id\"]\nnested = true\n");
+    load.Rows(R"({"id":18446744073709551615,"a.b":"x","a.c":1e300,"tags":["p",{"q":[1,2.50]}]})" "\n"
+              R"({"id":9223372036854775808,"a.b":null,"a.c":-0.1,"tags":{"b":1,"a":{}}})" "\n"
+              R"({"id":0,"a.b":"","a.c":null,"tags":null})" "\n").All();
+    const Verification equal = Verify(load.dir);
+    CHECK_MESSAGE(equal.exit_code == 0, equal.said);
+    node.Must("PUT", "/" + index + "/_doc/18446744073709551615", R"({"id":18446744073709551615,"a":{"b":"x","c":1e300},"tags":["p",{"q":[1,2.51]}]})");
+    node.Must("PUT", "/" + index + "/_doc/9223372036854775808", R"({"id":9223372036854775808,"a":{"b":"null","c":-0.1},"tags":{"b":1,"a":{}}})");
+    const Verification differs = Verify(load.dir);
+    CHECK(differs.exit_code == 10);
+    const Lines changed{R"({"difference":"changed","key":{"id":18446744073709551615},"columns":["tags"]})",
+                        R"({"difference":"changed","key":{"id":9223372036854775808},"columns":["a.b"]})"};
+    CHECK_MESSAGE(differs.report == changed, differs.said);
+    CHECK(Verify(load.dir, {"--repair"}).exit_code == 0);
+    CHECK(Verify(load.dir).exit_code == 0);
+  });
+}
+
+TEST_CASE("from a table of MySQL: what differs is found among many rows, and only its ranges are written again") {
+  const int rows = Full() ? 1'000'000 : 50'000;
+  OnEach([rows](const Node& node) {
+    Lab lab("mysql");
+    const std::string index = node.prefix() + "table";
+    lab.Run("CREATE TABLE t (id BIGINT UNSIGNED PRIMARY KEY, name VARCHAR(100), price DECIMAL(12,2), at DATETIME(6), part DOUBLE); INSERT INTO t SELECT n, CONCAT('name ', n), n / 4, '2024-01-01' + INTERVAL n SECOND, n / 7 FROM (" +
+            Lab::Numbers(rows) + ") x; UPDATE t SET id = 18446744073709551615 WHERE id = 1");
+    node.Must("PUT", "/" + index, R"({"settings":{"number_of_replicas":0,"refresh_interval":"-1"},"mappings":{"dynamic":false}})");
+    TempDir dir;
+    dir.Write("p.toml", "[source]\n" + lab.Options() + "table = \"t\"\nchunk_rows = 1000\n[[sink]]\n" + SinkTo(node.url(), index) + "id = [\"id\"]\n");
+    REQUIRE(RunProcess(EtlRun(dir)).exit_code == 0);
+    const Verification equal = Verify(dir);
+    CHECK_MESSAGE(equal.exit_code == 0, equal.said);
+    Lines expected;
+    std::string bulk;
+    for (int i = 0; i < 37; ++i) {
+      const std::string id = std::to_string(2 + i * (rows / 40));
+      if (i % 3 == 0) {
+        bulk += R"({"delete":{"_id":")" + id + "\"}}\n";
+        expected.push_back(R"({"difference":"missing","key":{"id":)" + id + "}}");
+      } else {
+        bulk += R"({"update":{"_id":")" + id + "\"}}\n{\"doc\":{\"name\":\"altered\"}}\n";
+        expected.push_back(R"({"difference":"changed","key":{"id":)" + id + R"(},"columns":["name"]})");
+      }
+    }
+    node.Must("POST", "/" + index + "/_bulk?refresh=true", bulk);
+    std::sort(expected.begin(), expected.end());
+    const Verification differs = Verify(dir);
+    CHECK(differs.exit_code == 10);
+    CHECK_MESSAGE(differs.report == expected, differs.said);
+    const Verification repaired = Verify(dir, {"--repair"});
+    CHECK_MESSAGE(Has(repaired.said, "repaired: 37 rows written again"), repaired.said);
+    const Verification clean = Verify(dir);
+    CHECK_MESSAGE(clean.exit_code == 0, clean.said);
+    const Verification sample = Verify(dir, {"--sample", "5%"});
+    CHECK_MESSAGE(sample.exit_code == 0, sample.said);
+  });
+}
