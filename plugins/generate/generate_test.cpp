@@ -42,6 +42,16 @@ TEST_CASE("reading and planning go on from any position") {
   CHECK(source.ReadBatches(splits[1], "20").empty());
 }
 
+TEST_CASE("vectors are fixed lists of floats, the same in each batch") {
+  TestSource source("generate", {{"rows", "5"}, {"batch_rows", "2"}, {"vector", "3"}, {"payload", "2"}});
+  CHECK(source.Describe() == "id:l payload:u vector:+w:3");
+  const Lines rows = source.ReadAll();
+  REQUIRE(rows.size() == 5);
+  CHECK(rows[0] == R"({"id":0,"payload":"ab","vector":[-0.999955,-0.7369244,0.51121]})");
+  CHECK(rows[4].substr(rows[4].find("vector")) == rows[0].substr(rows[0].find("vector")));
+  CHECK(rows[1].substr(rows[1].find("vector")) != rows[0].substr(rows[0].find("vector")));
+}
+
 TEST_CASE("more bytes than can be counted are not estimated") {
   TestSource source("generate", {{"rows", "9000000000000000000"}});
   const auto splits = source.Plan();

@@ -2,7 +2,7 @@
 #include "pool.h"
 
 #include <atomic>
-#include <cstring>
+#include <random>
 
 namespace etl::generate {
 
@@ -11,11 +11,14 @@ struct Block {
   std::unique_ptr<std::int64_t[]> ids;
   std::unique_ptr<std::int32_t[]> offsets;
   std::unique_ptr<char[]> text;
-  ArrowArray id{}, payload{};
-  ArrowArray* children[2] = {&id, &payload};
+  std::unique_ptr<float[]> floats;
+  ArrowArray columns[3]{}, items{};
+  ArrowArray* children[3] = {&columns[0], &columns[1], &columns[2]};
+  ArrowArray* item_child[1] = {&items};
   const void* batch_buffers[1] = {nullptr};
   const void* id_buffers[2] = {nullptr, nullptr};
   const void* payload_buffers[3] = {nullptr, nullptr, nullptr};
+  const void* item_buffers[2] = {nullptr, nullptr};
   std::atomic<int> holders{0};
   std::shared_ptr<Pool> pool;  // while it is out
 };
@@ -34,6 +37,12 @@ void Drop(Block* block) {
 void ReleaseColumn(ArrowArray* array) {
   array->release = nullptr;
   Drop(static_cast<Block*>(array->private_data));
+}
+
+/// What is inside a column goes with it, unless it was moved out.
+void ReleaseVector(ArrowArray* array) {
+  if (array->children[0]->release) array->children[0]->release(array->children[0]);
+  ReleaseColumn(array);
 }
 
 void ReleaseBatch(ArrowArray* array) {
@@ -56,7 +65,7 @@ void FillSequence(std::int64_t* out, std::int64_t first, std::int64_t count) {
 
 }  // namespace
 
-Pool::Pool(std::size_t rows, std::size_t payload_bytes) : rows_(rows), payload_bytes_(payload_bytes) {}
+Pool::Pool(std::size_t rows, std::size_t payload_bytes, std::size_t vector) : rows_(rows), payload_bytes_(payload_bytes), vector_(vector) {}
 
 Pool::~Pool() = default;
 
@@ -72,6 +81,12 @@ std::unique_ptr<Block> Pool::Take() {
   auto block = std::make_unique<Block>();
   block->ids.reset(new std::int64_t[rows_]);
   block->id_buffers[1] = block->ids.get();
+  if (vector_ > 0) {
+    block->floats.reset(new float[rows_ * vector_]);
+    std::minstd_rand random;   // the same in each batch
+    for (std::size_t i = 0; i < rows_ * vector_; ++i) block->floats[i] = static_cast<float>(static_cast<std::int32_t>(random()) - 0x3fffffff) / 0x40000000;
+    block->item_buffers[1] = block->floats.get();
+  }
   if (payload_bytes_ == 0) return block;
   block->offsets.reset(new std::int32_t[rows_ + 1]);
   block->text.reset(new char[rows_ * payload_bytes_]);
@@ -87,10 +102,14 @@ std::unique_ptr<Block> Pool::Take() {
 void Pool::Make(std::int64_t first, std::int64_t count, ArrowArray* out) {
   Block* const block = Take().release();
   FillSequence(block->ids.get(), first, count);
-  const int columns = payload_bytes_ ? 2 : 1;
-  block->id = {count, 0, 0, 2, 0, block->id_buffers, nullptr, nullptr, ReleaseColumn, block};
-  block->payload = {count, 0, 0, 3, 0, block->payload_buffers, nullptr, nullptr, ReleaseColumn, block};
-  block->holders.store(1 + columns, std::memory_order_relaxed);
+  int columns = 0;
+  block->columns[columns++] = {count, 0, 0, 2, 0, block->id_buffers, nullptr, nullptr, ReleaseColumn, block};
+  if (payload_bytes_) block->columns[columns++] = {count, 0, 0, 3, 0, block->payload_buffers, nullptr, nullptr, ReleaseColumn, block};
+  if (vector_) {
+    block->items = {count * static_cast<std::int64_t>(vector_), 0, 0, 2, 0, block->item_buffers, nullptr, nullptr, ReleaseColumn, block};
+    block->columns[columns++] = {count, 0, 0, 1, 1, block->batch_buffers, block->item_child, nullptr, ReleaseVector, block};
+  }
+  block->holders.store(1 + columns + (vector_ ? 1 : 0), std::memory_order_relaxed);
   block->pool = shared_from_this();
   *out = {count, 0, 0, 1, columns, block->batch_buffers, block->children, nullptr, ReleaseBatch, block};
 }

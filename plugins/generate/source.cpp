@@ -27,12 +27,13 @@ std::int64_t BeginOf(std::int64_t k, std::int64_t n, std::int64_t rows) {
 
 Schema GenerateSource::Describe() {
   if (rows == 0 && splits > 1) throw ConfigError("splits", "rows without end cannot be split; give rows, or splits = 1");
-  if (batch_rows * payload > std::numeric_limits<std::int32_t>::max()) {
-    throw ConfigError("payload", "a batch of batch_rows = " + std::to_string(batch_rows) +
+  if (batch_rows * std::max(payload, 4 * vector) > std::numeric_limits<std::int32_t>::max()) {
+    throw ConfigError(payload > 4 * vector ? "payload" : "vector", "a batch of batch_rows = " + std::to_string(batch_rows) +
                                      " rows would hold more than 2 GiB of it; make one of them smaller");
   }
   Schema schema{{"id", Int64(), false}};
   if (payload > 0) schema.push_back({"payload", Utf8(), false});
+  if (vector > 0) schema.push_back({"vector", FixedList(Float32(), static_cast<int>(vector)), false});
   return schema;
 }
 
@@ -47,7 +48,7 @@ bool GenerateSource::PlanNext(Split& out, std::string& state) {
   out.state = std::to_string(begin);
   if (rows) {
     out.rows = end - begin;
-    const std::int64_t row = 8 + payload;
+    const std::int64_t row = 8 + payload + 4 * vector;
     if (out.rows <= std::numeric_limits<std::int64_t>::max() / row) out.bytes = out.rows * row;
   }
   state = std::to_string(++next_split_);
@@ -58,7 +59,7 @@ std::shared_ptr<Pool> GenerateSource::SharedPool() {
   GenerateSource& head = HeadAs<GenerateSource>();
   const std::lock_guard lock(head.mutex_);
   if (!head.pool_) {
-    head.pool_ = std::make_shared<Pool>(static_cast<std::size_t>(batch_rows), static_cast<std::size_t>(payload));
+    head.pool_ = std::make_shared<Pool>(static_cast<std::size_t>(batch_rows), static_cast<std::size_t>(payload), static_cast<std::size_t>(vector));
   }
   return head.pool_;
 }

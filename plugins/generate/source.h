@@ -20,6 +20,7 @@ class GenerateSource : public Source {
   std::int64_t batch_rows = 8192;
   std::int64_t splits = 1;
   std::int64_t payload = 0;
+  std::int64_t vector = 0;
 
   static auto Options() {
     return etl::Options(
@@ -27,7 +28,9 @@ class GenerateSource : public Source {
         etl::Option("batch_rows", &GenerateSource::batch_rows, "Rows in a batch.").Range("1..1000000").Tuning(),
         etl::Option("splits", &GenerateSource::splits, "Parts that can be made at the same time.").Range("1..10000"),
         etl::Option("payload", &GenerateSource::payload,
-                    "Bytes of text in each row, in a column \"payload\"; 0 = no such column.").Range("0..1000000"));
+                    "Bytes of text in each row, in a column \"payload\"; 0 = no such column.").Range("0..1000000"),
+        etl::Option("vector", &GenerateSource::vector,
+                    "Floats between -1 and 1 in each row, in a column \"vector\"; 0 = no such column.").Range("0..65536"));
   }
 
   Schema Describe() override;
