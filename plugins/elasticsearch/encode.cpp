@@ -13,6 +13,7 @@ namespace etl::elasticsearch {
 namespace {
 
 constexpr std::string_view kHashed = "sha256:";
+constexpr std::size_t kLongestPart = 21;   // "#" and a number
 
 [[noreturn]] void Fail(const std::string& why) { throw std::invalid_argument(why); }
 
@@ -112,11 +113,13 @@ Encoder::Encoder(const ArrowSchema& rows, const EncodeOptions& o)
     if (at >= 0 && !IsInteger(*rows.children[at])) throw ConfigError(option, "column \"" + name + "\" does not hold integers");
     return at;
   };
+  part_ = number(o.part, "parts.number");
+  parts_ = number(o.parts, "parts.count");
   routing_ = column(o.routing, "routing");
   version_ = number(o.version, "version");
   seq_no_ = number(o.if_seq_no, "if_seq_no");
   term_ = number(o.if_primary_term, "if_primary_term");
-  plain_id_ = id_.size() == 1 && (IsText(*rows.children[id_[0]]) || IsInteger(*rows.children[id_[0]]));
+  plain_id_ = part_ < 0 && id_.size() == 1 && (IsText(*rows.children[id_[0]]) || IsInteger(*rows.children[id_[0]]));
   for (int a = 0; a < 5; ++a) prefix_[a] = "{\"" + std::string(Word(static_cast<Action>(a))) + "\":{";
   if (o.require_alias) tail_ += ",\"require_alias\":true";
   if (version_ >= 0 && o.version_type != "internal") tail_ += ",\"version_type\":\"" + o.version_type + "\"";
@@ -128,7 +131,7 @@ void Encoder::Begin(const ArrowArray& batch) {
   shape_.Begin(batch);
   views_.clear();
   for (std::int64_t i = 0; i < batch.n_children; ++i) {
-    const bool viewed = std::find(id_.begin(), id_.end(), i) != id_.end() || i == routing_ || i == version_ || i == seq_no_ || i == term_ ||
+    const bool viewed = std::find(id_.begin(), id_.end(), i) != id_.end() || i == part_ || i == parts_ || i == routing_ || i == version_ || i == seq_no_ || i == term_ ||
                         !action_.fixed() || !index_.fixed();
     const auto layout = arrow::ParseFormat(rows_->children[i]->format).layout;
     const bool simple = layout == arrow::Layout::kFixed || layout == arrow::Layout::kBits || layout == arrow::Layout::kText32 || layout == arrow::Layout::kText64;
@@ -189,7 +192,41 @@ void Encoder::PutIndex(std::int64_t row, std::string& out) {
   AppendQuoted(name, out);
 }
 
-void Encoder::PutId(std::int64_t row, std::string& out) {
+/// What the id columns say; as a hash where it is too long.
+std::string Encoder::JoinedId(std::int64_t row) {
+  std::string joined;
+  for (const std::int64_t column : id_) {
+    const std::string_view part = PlainText(column, row);
+    if (id_.size() > 1) (joined += std::to_string(part.size())) += ':';   // so that no two keys become one id
+    joined += part;
+  }
+  if (joined.empty()) Fail("the id is empty");
+  if (ValidUtf8(joined) != joined.size()) Fail("the id is not valid UTF-8");
+  const std::size_t most = part_ < 0 ? kLongestId : kLongestId - kLongestPart;
+  const bool hashed = joined.size() > most || std::string_view(joined).substr(0, kHashed.size()) == kHashed;
+  return hashed ? Sha256(joined) : joined;
+}
+
+std::int64_t Encoder::Integer(std::int64_t column, std::int64_t row) {
+  const std::string_view text = PlainText(column, row);
+  std::int64_t value = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0) Fail("column \"" + std::string(rows_->children[column]->name) + "\" holds " + std::string(text) + ", which numbers no part");
+  return value;
+}
+
+std::int64_t Encoder::LastPart(std::int64_t row) {
+  const std::int64_t count = Integer(parts_, row);
+  return Integer(part_, row) + 1 == count ? count : 0;
+}
+
+std::uint64_t Encoder::TextOf(std::int64_t row) {
+  std::string place = JoinedId(row);
+  if (!index_.fixed()) place += '\n', PutIndex(row, place);
+  return Mix(1, place);
+}
+
+void Encoder::PutId(std::int64_t row, std::int64_t part, std::string& out) {
   if (plain_id_) {
     const std::int64_t column = id_[0];
     const auto& view = views_[static_cast<std::size_t>(column)];
@@ -209,16 +246,9 @@ void Encoder::PutId(std::int64_t row, std::string& out) {
       return meta_.Value(static_cast<std::size_t>(column), *batch_, row, out);
     }
   }
-  joined_.clear();
-  for (const std::int64_t column : id_) {
-    const std::string_view part = PlainText(column, row);
-    if (id_.size() > 1) (joined_ += std::to_string(part.size())) += ':';   // so that no two keys become one id
-    joined_ += part;
-  }
-  if (joined_.empty()) Fail("the id is empty");
-  if (ValidUtf8(joined_) != joined_.size()) Fail("the id is not valid UTF-8");
-  const bool hashed = joined_.size() > kLongestId || std::string_view(joined_).substr(0, kHashed.size()) == kHashed;
-  AppendQuoted(hashed ? Sha256(joined_) : joined_, out);
+  std::string text = JoinedId(row);
+  if (part_ >= 0) (text += '#') += std::to_string(part >= 0 ? part : Integer(part_, row));
+  AppendQuoted(text, out);
 }
 
 void Encoder::PutNumber(std::int64_t column, const char* name, std::int64_t row, std::string& out) {
@@ -227,10 +257,10 @@ void Encoder::PutNumber(std::int64_t column, const char* name, std::int64_t row,
   out += PlainText(column, row);
 }
 
-Encoder::Line Encoder::Row(std::int64_t row, std::string& out) {
+Encoder::Line Encoder::Put(std::int64_t row, Action action, std::int64_t number, std::string& out) {
   const std::size_t begin = out.size();
   try {
-    Line line{ActionOf(row), 0};
+    Line line{action, 0};
     const ArrowArray& shaped = shape_.ForRow(row);
     if (const std::string* why = shape_.Wrong(row); why && line.action != Action::kDelete) Fail(*why);
     const bool changes = line.action == Action::kUpdate || line.action == Action::kUpsert;
@@ -238,7 +268,7 @@ Encoder::Line Encoder::Row(std::int64_t row, std::string& out) {
     if (plain_line_) {
       out += "\"_id\":";
       const std::size_t at = out.size();
-      PutId(row, out);
+      PutId(row, number, out);
       line.key = Mix(1, std::string_view(out).substr(at)) | 1;
       out += "}}\n";
     } else {
@@ -251,7 +281,7 @@ Encoder::Line Encoder::Row(std::int64_t row, std::string& out) {
       };
       const auto mixed = [&] { key = Mix(key, std::string_view(out).substr(at)); };
       if (!index_.fixed()) part(""), PutIndex(row, out), mixed();
-      if (!id_.empty()) part("\"_id\":"), PutId(row, out), mixed();
+      if (!id_.empty()) part("\"_id\":"), PutId(row, number, out), mixed();
       else if (changes || line.action == Action::kDelete) Fail("an update or a delete needs an id");
       if (routing_ >= 0 && !views_[static_cast<std::size_t>(routing_)].IsNull(row)) {
         part("\"routing\":");

@@ -37,6 +37,7 @@ class Template {
 struct EncodeOptions {
   std::string action = "index", index;
   std::vector<std::string> id;
+  std::string part, parts;           ///< columns with the number of a part and how many there are; its id is "ID#NUMBER"
   std::string routing, version, version_type, if_seq_no, if_primary_term, on_invalid_utf8 = "error", nulls = "write";
   bool require_alias = false;
   std::int64_t retry_on_conflict = 0;
@@ -58,12 +59,21 @@ class Encoder {
     std::uint64_t key;               ///< hash of index, id and routing; 0 = the cluster makes the id
   };
   /// Appends a row's lines.  Throws std::invalid_argument for a row that cannot be written; `out` is then as before.
-  Line Row(std::int64_t row, std::string& out);
+  Line Row(std::int64_t row, std::string& out) { return Put(row, ActionOf(row), -1, out); }
+  /// The same for deleting another part of the row's text.
+  Line DeletePart(std::int64_t row, std::int64_t part, std::string& out) { return Put(row, Action::kDelete, part, out); }
+  /// How many parts the row's text has, if this is the last of them; else 0.
+  std::int64_t LastPart(std::int64_t row);
+  /// Equal for parts of one text.  Throws as Row() does.
+  std::uint64_t TextOf(std::int64_t row);
 
  private:
+  Line Put(std::int64_t row, Action action, std::int64_t part, std::string& out);
   Action ActionOf(std::int64_t row);
+  std::string JoinedId(std::int64_t row);
+  std::int64_t Integer(std::int64_t column, std::int64_t row);
   void PutIndex(std::int64_t row, std::string& out);
-  void PutId(std::int64_t row, std::string& out);
+  void PutId(std::int64_t row, std::int64_t part, std::string& out);
   void PutNumber(std::int64_t column, const char* name, std::int64_t row, std::string& out);
   std::string_view PlainText(std::int64_t column, std::int64_t row);
   std::string Formatted(const Template::Part& part, std::int64_t row);
@@ -75,13 +85,13 @@ class Encoder {
   Template action_, index_;
   Action fixed_ = Action::kIndex;
   std::vector<std::int64_t> id_;
-  std::int64_t routing_ = -1, version_ = -1, seq_no_ = -1, term_ = -1;
+  std::int64_t part_ = -1, parts_ = -1, routing_ = -1, version_ = -1, seq_no_ = -1, term_ = -1;
   std::string prefix_[5], tail_;     // of an action line, by action
   bool plain_id_ = false;            // one column of text or integers
   bool plain_line_ = false;          // no more than the id varies
   const ArrowArray* batch_ = nullptr;
   std::vector<ColumnView> views_;
-  std::string scratch_, joined_;
+  std::string scratch_;
 };
 
 }  // namespace etl::elasticsearch

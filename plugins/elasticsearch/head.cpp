@@ -50,6 +50,10 @@ void ElasticsearchSink::CheckOptions() const {
   if (if_seq_no.empty() != if_primary_term.empty()) throw ConfigError(if_seq_no.empty() ? "if_seq_no" : "if_primary_term", "if_seq_no and if_primary_term go together");
   if (!if_seq_no.empty() && may_create) throw ConfigError("if_seq_no", "action \"create\" takes no sequence number: it writes what is not there");
   if (!if_seq_no.empty() && !version.empty()) throw ConfigError("if_seq_no", "there are a version and a sequence number; only one can be compared");
+  if (parts && id.empty()) throw ConfigError("id", "parts of texts need the columns of their text's id");
+  if (parts && (!version.empty() || !if_seq_no.empty() || action == "delete" || may_create)) {
+    throw ConfigError("parts", "parts that are gone are deleted whatever their version, which goes with action index, update or upsert and without version and if_seq_no only");
+  }
   if (swap_alias && (action == "update" || action == "delete")) throw ConfigError("swap_alias", "action \"" + action + "\" changes documents, and a new index has none");
 }
 
@@ -161,6 +165,7 @@ void ElasticsearchSink::Prepare(Cluster& c, const etl::Run& run) {
   CheckPlace(place);
   const Concrete& written = *place.Written();
   CheckMapping(written.mappings, *run.schema, shape, written.name);
+  CheckFingerprints(c, written, *run.schema, shape);
   ChooseVectors(c, written, *run.schema);
   if (replay_) return;
   load_.Find(c, run.kept, {written.name});
@@ -219,9 +224,17 @@ void ElasticsearchSink::PrepareSwap(Cluster& c, const etl::Run& run) {
   if (resumed_) throw Fatal("index \"" + into_ + "\", which the interrupted pass was building, is gone: start over with 'etl state reset'");
   const Concrete* before = now.Written();
   if (create) CreateIndex(c, host, into_, CreateBody(*create, version_, *run.schema, Encoding().shape, Keywords()));
-  else if (before) CreateIndex(c, host, into_, CopyBody(*before));
+  else if (before) CopyIndex(c, *before);
   else throw ConfigError("create", "there is no index behind \"" + index + "\" whose settings and mappings could be taken; say with create how to make one");
   host.Info("building \"" + into_ + "\" for the alias \"" + index + "\"");
+}
+
+/// Like another one, but empty: what is noted of that one's documents is not true of it.
+void ElasticsearchSink::CopyIndex(Cluster& c, const Concrete& before) {
+  CreateIndex(c, host, into_, CopyBody(before));
+  for (const char* member : {"etl_fingerprints", "etl_load"}) {
+    if (before.mappings.find(member) != std::string::npos) PutMeta(c, into_, member, {});
+  }
 }
 
 void ElasticsearchSink::End(std::uint32_t outcome, bool rejects) {

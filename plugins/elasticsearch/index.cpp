@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 namespace etl::elasticsearch {
@@ -250,6 +251,53 @@ void CheckMapping(const std::string& mappings, const ArrowSchema& rows, const Sh
                                      "\" have " + std::to_string(f.size));
     }
   }
+}
+
+bool PutMeta(Cluster& cluster, const std::string& index, const std::string& member, const std::string& json) {
+  const auto mapping = cluster.Find("/" + http::Escape(index) + "/_mapping");
+  if (!mapping) return false;
+  dom::parser parser;
+  dom::object meta;
+  std::string members;
+  if (!parser.parse(*mapping).at_key(index)["mappings"]["_meta"].get(meta)) {
+    for (const auto& [key, value] : meta) {
+      if (key != member) members += (members.empty() ? "" : ",") + Quote(key) + ":" + std::string(simdjson::minify(value));
+    }
+  }
+  if (!json.empty()) members += (members.empty() ? "" : ",") + Quote(member) + ":" + json;
+  cluster.Call("PUT", "/" + http::Escape(index) + "/_mapping", "{\"_meta\":{" + members + "}}", "noting \"" + member + "\" in index \"" + index + "\"");
+  return true;
+}
+
+std::vector<std::pair<std::string, std::string>> Fingerprints(const ArrowSchema& rows, const ShapeOptions& shape) {
+  std::vector<std::pair<std::string, std::string>> all;
+  for (const auto& [field, column] : Fields(rows, shape)) {
+    const std::string made = MetadataValue(*rows.children[FindColumn(rows, column, "columns")], "etl.fingerprint");
+    if (!made.empty()) all.emplace_back(field, made);
+  }
+  return all;
+}
+
+void CheckFingerprints(Cluster& cluster, const Concrete& index, const ArrowSchema& rows, const ShapeOptions& shape) {
+  const auto now = Fingerprints(rows, shape);
+  if (now.empty()) return;
+  std::map<std::string, std::string> all;
+  dom::parser parser;
+  dom::object noted;
+  if (!parser.parse(index.mappings)["_meta"]["etl_fingerprints"].get(noted)) {
+    for (const auto& [field, made] : noted) all.emplace(field, String(simdjson::simdjson_result<dom::element>(dom::element(made))));
+  }
+  bool added = false;
+  for (const auto& [field, made] : now) {
+    const auto [known, is_new] = all.emplace(field, made);
+    added = added || is_new;
+    if (known->second == made) continue;
+    throw ConfigError("index", "field \"" + field + "\" of index \"" + index.name + "\" holds what was made by " + known->second + ", and these rows' was made by " + made +
+                                   ": they cannot be compared with each other; write into another field or index, or build a new one with swap_alias");
+  }
+  std::string members;
+  for (const auto& [field, made] : all) members += (members.empty() ? "" : ",") + Quote(field) + ":" + Quote(made);
+  if (added) PutMeta(cluster, index.name, "etl_fingerprints", "{" + members + "}");
 }
 
 /// The document is refused for what it holds, or else because it is not at the sequence number that is asked for: that is

@@ -50,6 +50,14 @@ bool CreateIndex(Cluster& cluster, const Host& host, const std::string& name, st
 
 /// Throws ConfigError for the first column that no document of this mapping can take.
 void CheckMapping(const std::string& mappings, const ArrowSchema& rows, const ShapeOptions& shape, const std::string& index);
+/// Writes a member of the index's _meta, or takes it away where `json` is empty; all else in it stays.  False: there is no such index.
+bool PutMeta(Cluster& cluster, const std::string& index, const std::string& key, const std::string& json);
+
+/// Columns may say what made their values (a model, in the field metadata "etl.fingerprint"): field, fingerprint.
+std::vector<std::pair<std::string, std::string>> Fingerprints(const ArrowSchema& rows, const ShapeOptions& shape);
+/// Throws ConfigError where a field of the index holds values that something else has made.  Notes in its _meta what is new.
+void CheckFingerprints(Cluster& cluster, const Concrete& index, const ArrowSchema& rows, const ShapeOptions& shape);
+
 /// The vector fields of the mapping that take base64: the cluster is asked, and nothing is written.
 std::vector<std::string> ProbeBase64(Cluster& cluster, const Concrete& index, const ArrowSchema& rows, const ShapeOptions& shape);
 

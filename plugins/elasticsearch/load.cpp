@@ -4,6 +4,8 @@
 #include <etl/pack.h>
 #include <simdjson.h>
 
+#include "index.h"
+
 namespace etl::elasticsearch {
 namespace {
 
@@ -19,23 +21,6 @@ std::string SettingsBody(const std::string& refresh_interval, const std::string&
   if (!refresh_interval.empty()) body += "\"refresh_interval\":" + refresh_interval;
   if (!replicas.empty()) body += std::string(body.empty() ? "" : ",") + "\"number_of_replicas\":" + replicas;
   return "{\"index\":{" + body + "}}";
-}
-
-/// Writes the index's _meta, with the lease or without; all else in it stays.
-bool PutMeta(Cluster& cluster, const std::string& index, const std::string& lease) {
-  const auto mapping = cluster.Find("/" + http::Escape(index) + "/_mapping");
-  if (!mapping) return false;
-  dom::parser parser;
-  dom::object meta;
-  std::string members;
-  if (!parser.parse(*mapping).at_key(index)["mappings"]["_meta"].get(meta)) {
-    for (const auto& [key, value] : meta) {
-      if (key != "etl_load") members += (members.empty() ? "" : ",") + Quote(key) + ":" + std::string(simdjson::minify(value));
-    }
-  }
-  if (!lease.empty()) members += (members.empty() ? "" : ",") + std::string("\"etl_load\":") + lease;
-  cluster.Call("PUT", "/" + http::Escape(index) + "/_mapping", "{\"_meta\":{" + members + "}}", "noting the load in index \"" + index + "\"");
-  return true;
 }
 
 }  // namespace
@@ -81,7 +66,7 @@ void Load::Begin(Cluster& cluster, const Host& host, const LoadOptions& options,
   host.Keep(Pack(note));
   for (const std::string& index : indices) {
     const Lease& l = *Known(index);
-    PutMeta(cluster, index, "{\"pipeline\":" + Quote(host.pipeline()) + ",\"refresh_interval\":" + l.refresh_interval + ",\"number_of_replicas\":" + l.replicas + "}");
+    PutMeta(cluster, index, "etl_load", "{\"pipeline\":" + Quote(host.pipeline()) + ",\"refresh_interval\":" + l.refresh_interval + ",\"number_of_replicas\":" + l.replicas + "}");
     cluster.Call("PUT", "/" + http::Escape(index) + "/_settings",
                  LoadSettings(options),
                  "setting index \"" + index + "\" up for the load");
@@ -98,7 +83,7 @@ void Load::End(Cluster& cluster, const Host& host) {
       Throw(reply, "putting back the settings of index \"" + l.index + "\"");
     } else {
       cluster.Call("POST", "/" + http::Escape(l.index) + "/_refresh", {}, "refreshing index \"" + l.index + "\"");
-      PutMeta(cluster, l.index, {});
+      PutMeta(cluster, l.index, "etl_load", {});
     }
     leases_.pop_back();
   }

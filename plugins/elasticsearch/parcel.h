@@ -19,6 +19,8 @@ class Taken {
  public:
   /// `open`: rows that will be closed; with the last of them `settle` is called, which may delete this object.
   Taken(std::int64_t open, std::function<void()> settle) : open_(open), settle_(std::move(settle)) {}
+  /// More that will be closed; while some are open.
+  void Open(std::int64_t rows) { open_.fetch_add(rows); }
   void Close(std::int64_t rows) {
     if (open_.fetch_sub(rows) == rows) settle_();
   }

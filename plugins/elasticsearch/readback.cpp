@@ -203,16 +203,18 @@ std::unique_ptr<ReadBack> ElasticsearchSink::OpenReadBack(const etl::Run& run) {
     if (std::any_of(fields.begin(), fields.end(), same)) continue;   // written twice
     fields.push_back({Path(field, nested), column, FormOf(*run.schema->children[FindColumn(*run.schema, column, "columns")])});
   }
-  for (const std::string& column : id) {
+  std::vector<std::string> keys = id;
+  if (parts) keys.push_back(parts->number);
+  for (const std::string& column : keys) {
     if (std::any_of(fields.begin(), fields.end(), [&](const ReadField& f) { return f.column == column; })) continue;
-    if (id.size() > 1) {
+    if (keys.size() > 1) {
       throw ConfigError("id", "column \"" + column + "\" of the id is not written, so that documents cannot be told apart by it; take it out of exclude, or into columns");
     }
     fields.push_back({{}, column, FieldForm::kId});
   }
   CheckThere(host, Resolve(Connected(), index), index);
   auto rows = std::make_unique<IndexRows>(*this, std::move(fields));
-  rows->keys = id;
+  rows->keys = std::move(keys);
   rows->adds = action != "update";
   // Another version of a document is refused, whatever it holds.
   rows->replaces = action != "create" && version.empty() && if_seq_no.empty();

@@ -7,6 +7,7 @@ namespace etl::elasticsearch {
 namespace {
 
 constexpr auto kReplyFields = "took,errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason,items.*._shards.failed";
+constexpr std::size_t kMostTexts = 100'000;
 constexpr auto kResultField = ",items.*.result";
 
 }  // namespace
@@ -20,6 +21,7 @@ detail::DeclaredList ElasticsearchSink::Options() {
           Option("action", &S::action,
                  "What a row does: index (insert or replace), create (not when it is there), update, upsert, delete; or a column in braces that says it."),
           Option("id", &S::id, "Columns that make the document's id.  Without them the cluster makes ids, and a document whose reply was lost is written twice."),
+          Option("parts", &S::parts, "Rows are numbered parts of texts: the id gets \"#NUMBER\", and documents of parts that a text no longer has are deleted."),
           Option("routing", &S::routing, "Column that says which shard."),
           Option("version", &S::version, "Column with the document's version."),
           Option("version_type", &S::version_type, "external: only newer versions are written; external_gte: or equal ones; internal: by if_seq_no.")
@@ -66,6 +68,7 @@ EncodeOptions ElasticsearchSink::Encoding() const {
   o.action = action;
   o.index = index;
   o.id = id;
+  if (parts) o.part = parts->number, o.parts = parts->count;
   o.routing = routing;
   o.version = version;
   o.version_type = version_type;
@@ -110,6 +113,7 @@ void ElasticsearchSink::Open(const ArrowSchema& in, std::string_view) {
   o.coding = Coding();
   pace_ = std::make_unique<Pace>(PaceOptions{static_cast<std::size_t>(batch.rows), static_cast<std::size_t>(batch.bytes.value), static_cast<std::size_t>(concurrency)});
   pump_ = std::make_unique<Pump>(host, head.Hosts(), std::move(o), *pace_);
+  if (parts) tails_ = std::make_unique<Tails>(host, head.Hosts(), templated() ? "" : head.into_);
   interruptible_ = pump_.get();
 }
 
@@ -126,12 +130,55 @@ void ElasticsearchSink::Open(std::size_t bytes) {
   documents_.Forget(pump_->OldestLive(parcels_));
 }
 
-void ElasticsearchSink::Put(const Rows& in, std::int64_t row, Taken* taken) {
+void ElasticsearchSink::PutParts(const Rows& in, std::int64_t from, std::int64_t to, Taken* taken) {
+  std::vector<Tails::Last> lasts;
+  for (std::int64_t row = from; row < to; ++row) {
+    if (const std::int64_t count = LastPart(row)) lasts.push_back({row, count});
+  }
+  const std::vector<Tails::Last> stale = tails_->Find(*encoder_, std::move(lasts));
+  auto next = stale.begin();
+  for (std::int64_t row = from; row < to; ++row) {
+    Put(in, row, taken);
+    for (; next != stale.end() && next->row == row; ++next) {
+      taken->Open(1);
+      Put(in, row, taken, next->part);
+      host.Count("parts_deleted");
+    }
+  }
+}
+
+/// What is asked for must be there: a text that comes again is looked for when its first coming is settled.
+void ElasticsearchSink::PutParts(const Rows& in, Taken* taken) {
+  std::int64_t from = 0;
+  for (std::int64_t row = 0; row < in.size(); ++row) {
+    if (LastPart(row) == 0) continue;
+    const std::uint64_t text = encoder_->TextOf(row);
+    if (texts_.insert(text).second && texts_.size() < kMostTexts) continue;
+    PutParts(in, std::exchange(from, row), row, taken);
+    Close();
+    pump_->Drain();
+    texts_ = {text};
+  }
+  PutParts(in, from, in.size(), taken);
+}
+
+/// 0 also for a row that Put() will reject.
+std::int64_t ElasticsearchSink::LastPart(std::int64_t row) {
+  try {
+    const std::int64_t count = encoder_->LastPart(row);
+    if (count) encoder_->TextOf(row);
+    return count;
+  } catch (const std::invalid_argument&) {
+    return 0;
+  }
+}
+
+void ElasticsearchSink::Put(const Rows& in, std::int64_t row, Taken* taken, std::int64_t part) {
   if (!open_) Open(pace_->bytes());
   Encoder::Line line{};
   const std::size_t before = open_->body.size();
   try {
-    line = encoder_->Row(row, open_->body);
+    line = part < 0 ? encoder_->Row(row, open_->body) : encoder_->DeletePart(row, part, open_->body);
   } catch (const std::invalid_argument& wrong) {
     host.Reject(in.row(row), wrong.what());
     return taken->Close(1);
@@ -173,7 +220,8 @@ Written ElasticsearchSink::Write(const Rows& in) {
     taken = own.get();
   }
   encoder_->Begin(in.array());
-  for (std::int64_t row = 0; row < in.size(); ++row) Put(in, row, taken);
+  if (tails_) PutParts(in, taken);
+  else for (std::int64_t row = 0; row < in.size(); ++row) Put(in, row, taken);
   if (!batch.linger.count()) Close();
   taken->Close(1);
   Schedule();

@@ -10,6 +10,7 @@
 #include "index.h"
 #include "load.h"
 #include "pump.h"
+#include "tails.h"
 #include "watch.h"
 
 namespace etl::elasticsearch {
@@ -22,6 +23,14 @@ struct BatchOptions {
     return etl::Options(Option("rows", &BatchOptions::rows, "Most documents; 0 = as many as the bytes allow.").Range("0..1000000").Tuning(),
                         Option("bytes", &BatchOptions::bytes, "Most bytes as they are sent; 0 = found by trying.").Range("0B..1GiB").Tuning(),
                         Option("linger", &BatchOptions::linger, "Longest wait of the oldest row.").Range("0s..1h").Tuning());
+  }
+};
+
+struct PartsOptions {
+  std::string number, count;
+  static auto Options() {
+    return etl::Options(Option("number", &PartsOptions::number, "Column with the part's number, from 0 on.").Required(),
+                        Option("count", &PartsOptions::count, "Column with how many parts the text has.").Required());
   }
 };
 
@@ -42,6 +51,7 @@ class ElasticsearchSink : public Sink, public Access {
   BatchOptions batch;
   std::optional<CreateOptions> create;
   std::optional<LoadOptions> load;
+  std::optional<PartsOptions> parts;
 
   ~ElasticsearchSink() override;
   static detail::DeclaredList Options();
@@ -65,6 +75,7 @@ class ElasticsearchSink : public Sink, public Access {
   void ProbeCompression(Cluster& cluster);
   std::vector<std::string> Keywords() const;
   void Prepare(Cluster& cluster, const etl::Run& run);
+  void CopyIndex(Cluster& cluster, const Concrete& before);
   void PrepareSwap(Cluster& cluster, const etl::Run& run);
   void CheckPlace(const Place& place) const;
   void ChooseVectors(Cluster& cluster, const Concrete& written, const ArrowSchema& rows);
@@ -78,7 +89,10 @@ class ElasticsearchSink : public Sink, public Access {
   std::string BulkPath(const std::string& into) const;
   // worker
   void Open(std::size_t bytes);
-  void Put(const Rows& in, std::int64_t row, Taken* taken);
+  void Put(const Rows& in, std::int64_t row, Taken* taken, std::int64_t part = -1);
+  std::int64_t LastPart(std::int64_t row);
+  void PutParts(const Rows& in, Taken* taken);
+  void PutParts(const Rows& in, std::int64_t from, std::int64_t to, Taken* taken);
   void Close();
   void Schedule();
 
@@ -99,6 +113,8 @@ class ElasticsearchSink : public Sink, public Access {
   std::uint64_t parcels_ = 0;
   std::chrono::nanoseconds due_{0};    // when the oldest row in open_ has waited long enough; 0 = never
   Documents documents_;
+  std::unique_ptr<Tails> tails_;
+  std::unordered_set<std::uint64_t> texts_;   // whose parts may be on their way
   std::mutex mutex_;                   // over taken_
   std::map<std::uint64_t, std::unique_ptr<Taken>> taken_;
   std::uint64_t batch_ = 0;            // under way in Write

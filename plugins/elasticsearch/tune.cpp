@@ -48,7 +48,7 @@ class Scratch {
     const http::Reply reply = cluster_.Ask("DELETE", "/" + name_);
     if (reply.status != 200 && reply.status != 404) Throw(reply, "removing the scratch index \"" + name_ + "\"");
   }
-  std::string candidates() const { return "batch.bytes = 1MiB, 2MiB, 5MiB, 10MiB, 15MiB\nconcurrency = 1, 2, 4, 8\nwriters = 1, 2\n"; }
+  std::string candidates() const { return "batch.bytes = 1MiB, 2MiB, 5MiB, 10MiB, 15MiB\nconcurrency = 1, 2, 4, 8\nwriters = 1, 2\ncompression = none, gzip\n"; }
   std::string overrides() const { return "index = \"" + name_ + "\"\nswap_alias = false\nrequire_alias = false\n" + std::string(sink_.load ? "load = {}\n" : ""); }
   std::string text;                    // what was lent last
 

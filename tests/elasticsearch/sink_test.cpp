@@ -141,6 +141,42 @@ TEST_CASE("many changes of few ids end in the last of each") {
   });
 }
 
+TEST_CASE("parts of texts are numbered documents, and those that a text no longer has go") {
+  OnEach([](const Node& node) {
+    const std::string index = node.prefix() + "parts";
+    node.Must("PUT", "/" + index, R"({"settings":{"number_of_shards":3,"number_of_replicas":0}})");
+    const auto text = [](const std::string& id, int count) {
+      std::string rows;
+      for (int i = 0; i < count; ++i) rows += "{\"id\":\"" + id + "\",\"part\":" + std::to_string(i) + ",\"parts\":" + std::to_string(count) + "}\n";
+      return rows;
+    };
+    const auto ids = [&] {
+      Lines all;
+      for (const auto& [id, document] : node.Documents(index)) all.push_back(id);
+      return all;
+    };
+    Load load("id = \"utf8\", part = \"int32\", parts = \"int64\"", SinkTo(node.url(), index) + "id = [\"id\"]\nparts = {number = \"part\", count = \"parts\"}\n");
+    const std::string lengthy(500, 'x');
+    load.Rows(text("a", 3) + text("b", 2) + text(lengthy, 2) + text("c", 1000)).All();
+    Lines first = ids();
+    CHECK(first.size() == 1007);
+    CHECK(std::count(first.begin(), first.end(), "a#2") == 1);
+    load.Rows(text("a", 1) + text("b", 3) + text(lengthy, 1) + text("c", 2)).All();
+    Lines left = ids();
+    REQUIRE(left.size() == 7);
+    CHECK(Lines(left.begin(), left.begin() + 6) == Lines{"a#0", "b#0", "b#1", "b#2", "c#0", "c#1"});
+    CHECK(left[6].substr(0, 7) == "sha256:");
+    CHECK(left[6].substr(left[6].size() - 2) == "#0");
+    // A text that comes again in the same batch, longer and shorter.
+    load.Rows(text("a", 5) + text("b", 1) + text("a", 2) + text("b", 6) + text("a", 4) + text("a", 1)).All();
+    left = ids();
+    CHECK(Lines(left.begin(), left.begin() + 9) == Lines{"a#0", "b#0", "b#1", "b#2", "b#3", "b#4", "b#5", "c#0", "c#1"});
+    Load wrong("id = \"utf8\", part = \"int32\", parts = \"int64\"", SinkTo(node.url(), index) + "id = [\"id\"]\nparts = {number = \"part\", count = \"parts\"}\n");
+    wrong.Rows("{\"id\":\"n\",\"part\":-1,\"parts\":1}\n{\"id\":\"m\",\"part\":null,\"parts\":1}\n");
+    CHECK(wrong.Run().exit_code == 3);
+  });
+}
+
 TEST_CASE("external versions: what is older than the index stays away, and the run is right") {
   OnEach([](const Node& node) {
     const std::string index = node.prefix() + "versions";

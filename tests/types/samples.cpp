@@ -244,7 +244,7 @@ SchemaHandle SchemaOf(const Sample& sample) { return TwoColumns(Encoded(sample))
 
 void MakeBatchOf(const Sample& sample, ArrowArray* out) {
   std::vector<std::string> rows;
-  const bool json = !sample.type.metadata.empty();
+  const bool json = sample.type == Json();
   for (const std::string& value : sample.values) {
     // In exact JSON a text that is JSON is a string.
     std::string quoted = "\"";
