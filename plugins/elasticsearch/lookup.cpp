@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lookup.h"
 
+#include <etl/compare.h>
 #include <etl/take.h>
 #include <openssl/sha.h>
 
@@ -57,6 +58,7 @@ Schema ElasticsearchLookup::Describe(const Schema& in) {
 
 void ElasticsearchLookup::Open(const Schema& in) {
   Prepare(in);
+  comparing_ = Comparing(host);
   json_ = std::make_unique<JsonWriter>(in_schema(), JsonOptions::Exact());
   client_ = std::make_unique<http::Client>(MakeTarget(*this));
   EncodeOptions options;
@@ -266,10 +268,10 @@ void ElasticsearchLookup::TakeDocument(const element& document, Held& held, std:
     found = false;
   }
   if (only_missing) {
-    fate = found ? Fate::kDropped : Fate::kPasses;
+    fate = found && !comparing_ ? Fate::kDropped : Fate::kPasses;
     return;
   }
-  const bool same = !hashed_.empty() && found && !document["_source"][hash].get(kept) && kept == held.hashes[static_cast<std::size_t>(row)];
+  const bool same = !comparing_ && !hashed_.empty() && found && !document["_source"][hash].get(kept) && kept == held.hashes[static_cast<std::size_t>(row)];
   fate = same ? Fate::kDropped : AddFields(document, found, held, row) ? Fate::kPasses : Fate::kRejected;
 }
 

@@ -78,6 +78,7 @@ class ElasticsearchLookup : public Transform, public Access {
   std::vector<LookupField> fields_;
   std::vector<std::size_t> hashed_;
   std::vector<Field> added_;                ///< the new columns; the hash is the last
+  bool comparing_ = false;                  ///< etl verify reads: all rows pass
   std::string path_;                        ///< of the requests
   std::unique_ptr<Encoder> encoder_;        ///< of a delete, whose metadata is what _mget takes
   std::unique_ptr<JsonWriter> json_;

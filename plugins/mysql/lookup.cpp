@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lookup.h"
 
+#include <etl/compare.h>
 #include <etl/take.h>
 
 #include <algorithm>
@@ -158,9 +159,10 @@ void MysqlLookup::Apply(const Rows& in) {
   Batch added(added_);
   std::vector<std::int64_t> rows;
   std::vector<std::uint64_t> origin;
+  const bool comparing = Comparing(host);
   for (std::int64_t row = 0; row < in.size(); ++row) {
     const Found& f = found[static_cast<std::size_t>(row)];
-    if (only_missing ? f.there : !only_changed.empty() && f.there && f.same) continue;
+    if (!comparing && (only_missing ? f.there : !only_changed.empty() && f.there && f.same)) continue;
     if (const auto unfit = AddFound(f, added)) {
       host.Reject(in.row(row), *unfit);
       continue;

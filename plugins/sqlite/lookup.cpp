@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lookup.h"
 
+#include <etl/compare.h>
 #include <etl/take.h>
 
 #include <algorithm>
@@ -111,6 +112,7 @@ bool SqliteLookup::Changed(std::int64_t row) {
 
 void SqliteLookup::Apply(const Rows& in) {
   binder_->Begin(in.array());
+  const bool comparing = Comparing(host);
   Batch added(added_);
   std::vector<std::int64_t> rows;
   std::vector<std::uint64_t> origin;
@@ -126,7 +128,7 @@ void SqliteLookup::Apply(const Rows& in) {
     }
     if (!fits) continue;
     const bool found = lookup_.Step();
-    if (only_missing ? !found : only_changed.empty() || !found || Changed(row)) {
+    if (comparing || (only_missing ? !found : only_changed.empty() || !found || Changed(row))) {
       if (const auto unfit = AddFound(found, added)) {
         host.Reject(in.row(row), *unfit);
       } else {

@@ -21,6 +21,12 @@ extern "C" {
 
 #define ETL_EXT_COMPARE "etl.compare/1"
 
+/* What the host offers while it reads rows for that: a transform that leaves out rows which the sink holds already passes them. */
+#define ETL_EXT_COMPARING "etl.comparing/1"
+typedef struct etl_comparing {
+  uint32_t size, reserved;
+} etl_comparing;
+
 enum {
   ETL_COMPARE_ADDS = 1,    /* writing a row whose key is not there adds it */
   ETL_COMPARE_REPLACES = 2,/* writing a row whose key is there makes that row equal to it */
@@ -53,6 +59,9 @@ typedef struct etl_compare {
 
 namespace etl {
 inline namespace v1 {
+
+/// Whether rows are read to be compared with what the sink holds.
+inline bool Comparing(const Host& host) { return host.Extension<etl_comparing>(ETL_EXT_COMPARING) != nullptr; }
 
 /// What a sink has written, read back.  A sink's class C offers it by a member, called on the head without Begin,
 ///   std::unique_ptr<ReadBack> OpenReadBack(const Run& run);

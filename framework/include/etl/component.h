@@ -523,7 +523,9 @@ struct Glue {
                                              TransformTick, TransformFlush};
         t.transform = &transform;
       } else {
-        static const etl_sink sink{sizeof sink, 0, SinkBegin, SinkEnd, SinkPositions, SinkOpen, SinkWrite, SinkTick,
+        // A sink that says nothing of positions keeps none.
+        static constexpr auto positions = std::is_same_v<decltype(&C::Positions), decltype(&Sink::Positions)> ? nullptr : SinkPositions;
+        static const etl_sink sink{sizeof sink, 0, SinkBegin, SinkEnd, positions, SinkOpen, SinkWrite, SinkTick,
                                    SinkFlush};
         t.sink = &sink;
       }

@@ -8,6 +8,7 @@ namespace etl::host {
 
 void Engine::Pass(const std::function<void(const ArrowSchema&)>& begin, const std::function<void(const ArrowArray&)>& take, bool tell) {
   mode_ = Mode::kTune;
+  run.comparing = true;
   MakeSource();
   MakeTransforms();
   MakeSinks();
@@ -37,6 +38,7 @@ void Engine::Pass(const std::function<void(const ArrowSchema&)>& begin, const st
 Engine::Trial Engine::Rewrite(const std::function<std::vector<std::int64_t>(const ArrowSchema&, const ArrowArray&)>& choose) {
   constexpr std::int64_t kFlushBytes = 32 << 20;
   mode_ = Mode::kTune;
+  run.comparing = true;
   store_ = std::make_unique<StateStore>(StateFolder(config_, options_.state_dir));
   state_ = store_->Load();
   rejects_ = std::make_unique<RejectsWriter>(store_->rejects_file());

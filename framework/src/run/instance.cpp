@@ -1,5 +1,6 @@
 #include "instance.h"
 
+#include <etl/compare.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -158,7 +159,10 @@ struct HostCalls {
   }
   static void Finished(const etl_host* h, std::uint64_t batch) noexcept { Of(h).Finished(batch); }
   static etl_status Keep(const etl_host* h, etl_str note) noexcept { return Of(h).Keep(View(note)); }
-  static const void* Extension(const etl_host*, const char*) noexcept { return nullptr; }
+  static const void* Extension(const etl_host* h, const char* id) noexcept {
+    static constexpr etl_comparing kComparing{sizeof kComparing, 0};
+    return Of(h).run.comparing && std::string_view(id) == ETL_EXT_COMPARING ? &kComparing : nullptr;
+  }
 };
 
 HostSide::HostSide(RunContext& r, const StageConfig& s, StageCounters& c, const std::atomic<bool>& stop)

@@ -41,6 +41,7 @@ class RunContext {
   const PipelineConfig& config;
   const RunOptions& options;
   Redactor redactor;
+  bool comparing = false;        ///< rows are read to be compared with what the sink holds; set before any stage is made
 
   void Log(int level, const std::string& stage, std::string_view message) const;
   std::string CleanLines(std::string_view message) const;   ///< redacted; line breaks stay
