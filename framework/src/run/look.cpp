@@ -75,7 +75,8 @@ PlanReport Engine::Plan(std::size_t most) {
     }
   }
   bool is_new = false;
-  for (SplitTracker* t = planned.Next(is_new); t; t = planned.Next(is_new)) {
+  const auto never = [] { return false; };   // nothing is under way that could be divided
+  for (SplitTracker* t = planned.Next(is_new, never); t; t = planned.Next(is_new, never)) {
     if (report.splits.size() >= most) {
       report.truncated = true;
       break;
@@ -104,7 +105,8 @@ void Engine::Look(const std::function<bool(Flow)>& take) {
   Worker worker(*source.head, side);
   const etl_source& table = *config_.source.component->table.source;
   bool is_new = false;
-  for (SplitTracker* t = planned.Next(is_new); t && more; t = planned.Next(is_new)) {
+  const auto never = [] { return false; };   // nothing is under way that could be divided
+  for (SplitTracker* t = planned.Next(is_new, never); t && more; t = planned.Next(is_new, never)) {
     const SplitState from = t->Saved();
     const etl_split s{sizeof s, 0, {from.id.data(), from.id.size()}, {from.state.data(), from.state.size()}, -1, -1};
     Call(side, "open", [&](etl_error* e) { return table.open(worker.self(), &s, {nullptr, 0}, e); });
