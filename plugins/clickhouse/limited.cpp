@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <iterator>
 
+#include "simulate.h"
 #include "source.h"
 
 namespace etl::clickhouse {
 namespace {
 
-constexpr double kWindow = 2;             // limits that a request reaches over: room for a wrong guess, and few rows to sort
 constexpr std::size_t kMostShards = 256;
 constexpr double kWorthHalving = 4;       // requests left
 
@@ -66,6 +66,7 @@ void ClickhouseSource::PlanLimited(bool fresh, std::string_view state) {
       throw ConfigError(&k == &table_.key[0] ? "time_column" : "order_by", "column \"" + k.name + "\" is Nullable: rows without a value would never be read");
     }
   }
+  LoadManifest();
   const std::lock_guard lock(mutex_);
   shards_.clear();
   queue_.clear();
@@ -242,7 +243,7 @@ void ClickhouseSource::OpenPiece(const Split& split, std::string_view position) 
     article_ = std::make_unique<Article>(cursor.time, max_rows_per_request, slice.count() / 1'000'000'000);
     if (!cursor.key.empty()) article_->Resume(cursor.time, std::atoll(cursor.key[0].c_str()), cursor.offset);
   } else {
-    walk_ = std::make_unique<Walk>(std::move(cursor), head.ordered_);
+    walk_ = std::make_unique<Walk>(std::move(cursor), head.ordered_, head.table_.key.size() == 1 && head.table_.key[0].kind != KeyColumn::Kind::kDateTime64);
     if (!reach_) reach_ = std::make_unique<Reach>(kWindow, slice.count() / 1'000'000'000);
   }
   page_rows_ = max_rows_per_request;

@@ -59,7 +59,23 @@ Connection& ClickhouseSource::Connected() {
   return *connection_;
 }
 
-void ClickhouseSource::Check() { Prepare(); }
+void ClickhouseSource::Check() {
+  Prepare();
+  LoadManifest();
+}
+
+void ClickhouseSource::LoadManifest() {
+  if (manifest.empty()) return;
+  std::ifstream file(manifest, std::ios::binary);
+  if (!file) throw ConfigError("manifest", "\"" + manifest + "\" cannot be opened");
+  manifest_ = FromJson(std::string(std::istreambuf_iterator<char>(file), {}));
+  if (manifest_.table != table || manifest_.time_column != time_column || manifest_.shard_by != shard_by) {
+    throw ConfigError("manifest", "it was made for table \"" + manifest_.table + "\" by \"" + manifest_.time_column + "\"" +
+                                      (manifest_.shard_by.empty() ? "" : " in parts of \"" + manifest_.shard_by + "\"") + ", and this is another");
+  }
+  if (manifest_.limit > max_rows_per_request) throw ConfigError("manifest", "its slices hold up to " + std::to_string(manifest_.limit) + " rows, and max_rows_per_request is smaller");
+  has_manifest_ = true;
+}
 
 std::string ClickhouseSource::Identity() {
   Prepare();
@@ -154,17 +170,6 @@ void ClickhouseSource::Prepare() {
     }
   }
   for (const ReadColumn& c : table_.read) given_types_.push_back(c.type);
-  if (!manifest.empty()) {
-    std::ifstream file(manifest, std::ios::binary);
-    if (!file) throw ConfigError("manifest", "\"" + manifest + "\" cannot be opened");
-    manifest_ = FromJson(std::string(std::istreambuf_iterator<char>(file), {}));
-    if (manifest_.table != table || manifest_.time_column != time_column || manifest_.shard_by != shard_by) {
-      throw ConfigError("manifest", "it was made for table \"" + manifest_.table + "\" by \"" + manifest_.time_column + "\"" +
-                                        (manifest_.shard_by.empty() ? "" : " in parts of \"" + manifest_.shard_by + "\"") + ", and this is another");
-    }
-    if (manifest_.limit > max_rows_per_request) throw ConfigError("manifest", "its slices hold up to " + std::to_string(manifest_.limit) + " rows, and max_rows_per_request is smaller");
-    has_manifest_ = true;
-  }
   pace_.Set(requests_per_second, concurrency);
   prepared_ = true;
 }

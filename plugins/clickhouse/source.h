@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <etl/plan.h>
+
 #include <atomic>
 #include <deque>
 #include <map>
@@ -33,6 +35,9 @@ class ClickhouseSource : public Source, public Server {
   Bytes page_bytes{16 << 20}, max_row_bytes{64 << 20};
 
   static detail::DeclaredList Options();
+  static const void* Extension(std::string_view id);
+  /// For `etl plan`.
+  std::optional<Foreseen> Foresee();
   void Check() override;
   std::string Identity() override;
   Schema Describe() override;
@@ -75,6 +80,9 @@ class ClickhouseSource : public Source, public Server {
   void OpenRanges(const Split& split, std::string_view position);
   std::string SavePlan() const;
   void PlanRanges();
+  void LoadManifest();
+  std::int64_t CountSeconds(const std::string& shard, std::int64_t begin, std::int64_t end, std::int64_t& hours,
+                            std::vector<std::pair<std::int64_t, std::int64_t>>& out);
   double Work(const std::string& shard, std::int64_t from, std::int64_t to) const;
   std::int64_t SliceEnd(const std::string& shard, std::int64_t time) const;
   // worker

@@ -33,8 +33,8 @@ std::int64_t Walk::Take(const Ask& ask, const Got& got, Rates* rates) {
       cursor_.offset += got.rows;
     } else {
       // A hot second says nothing of the minute that it is in.
-      cursor_.at = Cursor::At::kAfter;
-      cursor_.offset = 0;
+      if (seconds_) cursor_ = {Cursor::At::kTime, cursor_.time + 1, {}, 0};
+      else cursor_ = {Cursor::At::kAfter, cursor_.time, std::move(cursor_.key), 0};
     }
     return got.rows;
   }

@@ -45,7 +45,8 @@ struct Got {
 class Walk {
  public:
   /// `ordered`: pages come in an order over all columns, so that a page of one key alone need not be read again for the first offset.
-  Walk(Cursor from, bool ordered) : cursor_(std::move(from)), ordered_(ordered) {}
+  /// `seconds`: the key is the time alone, in whole seconds, so that behind a second is the next one.
+  Walk(Cursor from, bool ordered, bool seconds) : cursor_(std::move(from)), ordered_(ordered), seconds_(seconds) {}
   const Cursor& cursor() const { return cursor_; }
   bool Done(std::int64_t end) const { return cursor_.at != Cursor::At::kGroup && cursor_.time >= end; }
   Ask Next(std::int64_t to, std::int64_t limit) const { return {cursor_, to, limit}; }
@@ -54,7 +55,7 @@ class Walk {
 
  private:
   Cursor cursor_;
-  bool ordered_;
+  bool ordered_, seconds_;
 };
 
 /// How far the next request reaches.  One thread at a time.

@@ -93,9 +93,9 @@ SplitTracker* Splits::Next(bool& unsaved, const std::function<bool()>& wait) {
       }
       if (planned_all_) return nullptr;
     }
-    if (PlanOne(true) == Planned::kLater) {
+    if (PlanOne(wait != nullptr) == Planned::kLater) {
       planning.unlock();
-      if (!wait()) return nullptr;
+      if (!wait || !wait()) return nullptr;
       planning.lock();
     }
   }

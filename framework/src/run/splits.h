@@ -23,8 +23,8 @@ class Splits {
   /// they alone say where each split stands.
   void Start(const State& state, bool fresh, const std::map<std::string, SplitState>* marks);
   /// A split that nobody reads yet; null when there is none left.  Throws what Call throws.  `unsaved`: no saved state knows it
-  /// yet.  `wait` is called when the source may have one later: false gives up.
-  SplitTracker* Next(bool& unsaved, const std::function<bool()>& wait);
+  /// yet.  `wait` is called when the source may have one later: false gives up; without it nobody waits, and the source divides nothing.
+  SplitTracker* Next(bool& unsaved, const std::function<bool()>& wait = {});
   /// Plans on for a while, so that progress has a denominator; does nothing while a reader plans.
   void PlanAhead(std::int64_t ns);
 
