@@ -405,14 +405,19 @@ bool ReadBlock(Input& in, const std::vector<ReadColumn>& columns, const Caps& ca
   }
   BlockReader reader(in, caps);
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    for (const std::string* expected : {&columns[i].name, &columns[i].type.name}) {
-      const std::string found = text();
-      if (found != *expected) {
-        if (i == 0) ThrowTail(head);
-        throw Retry("the reply holds column \"" + found.substr(0, 100) + "\" where \"" + *expected + "\" is due");
-      }
-      in.Skip(found.size());
+    const std::string name = text();
+    if (name != columns[i].name) {
+      if (i == 0) ThrowTail(head + (head.size() < 4096 ? in.Rest(4096) : ""));
+      throw Retry("the reply holds column \"" + name.substr(0, 100) + "\" where \"" + columns[i].name + "\" is due");
     }
+    in.Skip(name.size());
+    const std::string type = text();
+    const std::string& due = columns[i].type.name;
+    // Clients that say no version of themselves are not told the zone.
+    if (type != due && !(type == "DateTime" && due.rfind("DateTime(", 0) == 0)) {
+      throw Fatal("column \"" + name + "\" is of type " + type.substr(0, 100) + " now and was " + due + " when the run began; run again");
+    }
+    in.Skip(type.size());
     if (rows) reader.Read(columns[i].type, page.columns[i], static_cast<std::int64_t>(rows));
   }
   page.rows += static_cast<std::int64_t>(rows);
