@@ -17,8 +17,9 @@ void Packer::Close(std::int64_t at) {
 
 void Packer::Second(std::int64_t time, std::int64_t rows) {
   total_ += rows;
-  if (rows_ && rows_ + rows > limit_) Close(time);
-  if (rows > limit_) {
+  // One less than the limit: a page that is quite full does not say that it is all.
+  if (rows_ && rows_ + rows >= limit_) Close(time);
+  if (rows >= limit_) {
     Close(time);   // the empty time before it costs nothing when it is part of the slice before
     rows_ = rows;
     Close(time + 1);
@@ -32,9 +33,9 @@ std::vector<Slice> Packer::Finish(std::int64_t to) {
   // Slices without rows belong to the one before.
   std::vector<Slice> out;
   for (const Slice& s : slices_) {
-    const bool join = !out.empty() && s.rows == 0 && out.back().rows <= limit_;
+    const bool join = !out.empty() && s.rows == 0 && out.back().rows < limit_;
     if (join) out.back().to = s.to;
-    else if (!out.empty() && out.back().rows == 0 && s.rows <= limit_) out.back() = {out.back().from, s.to, s.rows};
+    else if (!out.empty() && out.back().rows == 0 && s.rows < limit_) out.back() = {out.back().from, s.to, s.rows};
     else out.push_back(s);
   }
   return out;

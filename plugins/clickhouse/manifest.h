@@ -20,7 +20,7 @@ struct Manifest {
   std::map<std::string, std::vector<Slice>> shards;   ///< by the shard's name, "" where there is one; slices in order
 };
 
-/// Packs seconds that hold rows, told in order, into slices of at most `limit` rows.  A second that holds more is a slice of its own.
+/// Packs seconds that hold rows, told in order, into slices of fewer than `limit` rows.  A second that holds as many is a slice of its own.
 class Packer {
  public:
   Packer(std::int64_t from, std::int64_t limit) : limit_(limit), begin_(from) {}

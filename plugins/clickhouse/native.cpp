@@ -405,7 +405,13 @@ bool ReadBlock(Input& in, const std::vector<ReadColumn>& columns, const Caps& ca
   }
   BlockReader reader(in, caps);
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    const std::string name = text();
+    std::string name;
+    try {
+      name = text();
+    } catch (const Retry&) {   // a short message whose letters are taken for a length
+      if (i == 0 && (head.find("Code: ") != std::string::npos || head.find("__exception__") != std::string::npos)) ThrowTail(head);
+      throw;
+    }
     if (name != columns[i].name) {
       if (i == 0) ThrowTail(head + (head.size() < 4096 ? in.Rest(4096) : ""));
       throw Retry("the reply holds column \"" + name.substr(0, 100) + "\" where \"" + columns[i].name + "\" is due");

@@ -61,15 +61,18 @@ std::int64_t Walk::Take(const Ask& ask, const Got& got, Rates* rates) {
 }
 
 std::int64_t Reach::Next(const Rates& rates, const Cursor& from, std::int64_t limit, std::int64_t end) const {
-  // What is not known is not leapt into: at most so many times as far as last.
-  const std::int64_t most = rates.Knows(from.time) && rates.Knows(from.time + last_) ? std::max<std::int64_t>(last_ * 64, 86400) : last_ * (empty_ ? 8 : 16);
-  const std::int64_t to = rates.Reach(from.time, limits_ * factor_ * static_cast<double>(limit), std::max<std::int64_t>(most, 2));
+  // What is not known is not leapt into: at most so many times as far as last.  Where less comes than is expected, again and again, it
+  // is expected wrongly, and a request that reaches too far costs less than two.
+  const double boost = static_cast<double>(1LL << std::min(2 * std::max(short_ - 1, 0), 40));
+  const bool known = rates.Knows(from.time) && rates.Knows(from.time + last_);
+  const std::int64_t most = known ? std::max<std::int64_t>(last_ * 64, 86400) : last_ * (short_ ? 8 : 16);
+  const std::int64_t to = rates.Reach(from.time, limits_ * factor_ * boost * static_cast<double>(limit), std::max<std::int64_t>(most, 2));
   return std::min(std::max(to, from.time + 1), end);
 }
 
 void Reach::Took(const Ask& ask, const Got& got) {
   if (ask.from.at == Cursor::At::kGroup) return;
-  empty_ = got.rows == 0;
+  short_ = got.rows < ask.limit / 2 ? short_ + 1 : 0;
   // Of a full page: how far it came, not how far it was to reach.
   last_ = got.rows < ask.limit ? ask.to - ask.from.time : got.last_time - got.first_time;
   last_ = std::max<std::int64_t>(last_, 1);
