@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server.h"
 
-#include <lz4.h>
-
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 
 namespace etl::clickhouse {
 namespace {
 
 constexpr std::size_t kMostAnswer = 64 << 20;
-constexpr std::uint32_t kMostPacked = 256 << 20;
 
 http::Target TargetOf(const Server& server) {
   http::Target t = http::MakeTarget(server);
@@ -40,35 +36,13 @@ std::string Unescape(std::string_view s) {
   return out;
 }
 
-/// A whole block of the native compression from the front of `from`: 16 bytes of checksum, the method, the sizes with and without
-/// compression, the data.  False: it is not whole yet.
-bool Unpack(std::string& from, std::size_t& at, std::string& to) {
-  if (from.size() - at < 25) return false;
-  const char* head = from.data() + at + 16;
-  std::uint32_t packed = 0, plain = 0;
-  std::memcpy(&packed, head + 1, 4);
-  std::memcpy(&plain, head + 5, 4);
-  const auto method = static_cast<unsigned char>(head[0]);
-  if ((method != 0x82 && method != 0x02) || packed < 9 || packed > kMostPacked || plain > kMostPacked) {
-    // A message that is not compressed, as of a proxy.
-    ThrowTail(std::string_view(from).substr(at));
-  }
-  if (from.size() - at < 16 + packed) return false;
-  const std::size_t before = to.size();
-  to.resize(before + plain);
-  if (method == 0x02) {
-    if (packed - 9 != plain) throw Retry("the reply holds a compressed block of the wrong size");
-    std::memcpy(to.data() + before, head + 9, plain);
-  } else if (LZ4_decompress_safe(head + 9, to.data() + before, static_cast<int>(packed - 9), static_cast<int>(plain)) != static_cast<int>(plain)) {
-    throw Retry("the reply holds a compressed block that cannot be read");
-  }
-  at += 16 + packed;
-  return true;
-}
-
 }  // namespace
 
-Connection::Connection(const Server& server, const Host& host) : server_(server), host_(host), client_(TargetOf(server)) {}
+Connection::Connection(const Server& server, const Host& host) : server_(server), host_(host), client_(TargetOf(server)), coding_(server.compression) {
+  LZ4F_dctx* unpacker = nullptr;
+  if (LZ4F_isError(LZ4F_createDecompressionContext(&unpacker, LZ4F_VERSION))) throw std::bad_alloc();
+  unpacker_.reset(unpacker);
+}
 
 std::string Connection::Path(const Statement& statement, bool whole) const {
   std::string path = "/?default_format=TabSeparated";
@@ -120,11 +94,10 @@ void Connection::Begin(const Statement& statement, bool whole, const std::string
   http::Request r;
   r.method = "POST";
   r.path = Path(statement, whole);
-  if (server_.compression == "lz4") r.path += "&compress=1";
-  if (server_.compression == "zstd") {
-    r.path += "&enable_http_compression=1";
-    r.accept = "zstd";
-  }
+  packed_ = Packed::kUnknown;
+  if (coding_ != "none") r.path += "&enable_http_compression=1";
+  if (coding_ == "lz4") r.headers.push_back("Accept-Encoding: lz4");   // which libcurl does not undo
+  else if (coding_ != "none") r.accept = coding_;
   r.body = body_;
   r.type = "text/plain";
   r.take = [this](std::string_view bytes) { arrived_ += bytes; };
@@ -144,25 +117,42 @@ bool Connection::More(std::string& buffer) {
     }
   }
   if (!arrived_.empty()) {
-    if (server_.compression != "lz4") {
-      cost_.bytes += static_cast<std::int64_t>(arrived_.size());
+    const std::size_t before = buffer.size();
+    if (packed_ == Packed::kUnknown) {
+      static constexpr char kFrame[] = "\x04\x22\x4d\x18";   // where the server keeps to itself what was asked of it, there is none
+      if (coding_ == "lz4" && arrived_.size() < 4 && !reply_) return true;
+      packed_ = coding_ == "lz4" && arrived_.compare(0, 4, kFrame) == 0 ? Packed::kInside : Packed::kNo;
+      if (packed_ == Packed::kInside) LZ4F_resetDecompressionContext(unpacker_.get());
+    }
+    if (packed_ == Packed::kNo) {
       if (buffer.empty()) buffer.swap(arrived_);
       else buffer += arrived_;
-      arrived_.clear();
-      return true;
+    } else {
+      Unpack(buffer);
     }
-    packed_ += arrived_;
     arrived_.clear();
-    const std::size_t before = buffer.size();
-    std::size_t at = 0;
-    while (Unpack(packed_, at, buffer)) {
-    }
-    packed_.erase(0, at);
     cost_.bytes += static_cast<std::int64_t>(buffer.size() - before);
     return true;
   }
   CheckEnd();
   return false;
+}
+
+void Connection::Unpack(std::string& buffer) {
+  const char* from = arrived_.data();
+  std::size_t left = arrived_.size();
+  while (left) {
+    if (packed_ == Packed::kEnded) throw Retry(doing_ + ": there are bytes behind the compressed reply");
+    const std::size_t before = buffer.size();
+    std::size_t room = 256 << 10, taken = left;
+    buffer.resize(before + room);
+    const std::size_t said = LZ4F_decompress(unpacker_.get(), buffer.data() + before, &room, from, &taken, nullptr);
+    buffer.resize(before + (LZ4F_isError(said) ? 0 : room));
+    if (LZ4F_isError(said)) throw Retry(doing_ + ": the compressed reply cannot be read: " + LZ4F_getErrorName(said));
+    if (said == 0) packed_ = Packed::kEnded;
+    from += taken;
+    left -= taken;
+  }
 }
 
 void Connection::CheckEnd() {
@@ -172,7 +162,7 @@ void Connection::CheckEnd() {
   if (Header(r, "transfer-encoding").empty() && Header(r, "content-length").empty()) {
     throw Retry(doing_ + ": the reply says nowhere where it ends, so that it may have been cut");
   }
-  if (!packed_.empty()) ThrowTail(packed_);
+  if (packed_ == Packed::kInside) throw Retry(doing_ + ": the compressed reply was cut short");
   cost_.elapsed = r.elapsed;
   const std::string summary = Header(r, "x-clickhouse-summary");
   if (const auto at = summary.find("\"read_rows\":\""); at != std::string::npos) {
@@ -188,7 +178,6 @@ void Connection::Abandon() {
   client_.Drop();
   reply_.reset();
   arrived_.clear();
-  packed_.clear();
   input_.reset();
 }
 

@@ -3,6 +3,8 @@
 #pragma once
 #include <etl/sdk.h>
 
+#include <lz4frame.h>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,7 +26,7 @@ detail::DeclaredList ServerOptions() {
   return Join(http::AccessOptions<C>(),
               etl::Options(Option<C, std::string>("database", &C::database, "Database; the user's own if not given."),
                            Option<C, std::string>("compression", &C::compression,
-                                                  "How replies are compressed: lz4 costs little, zstd is smallest. Servers before 20 know no zstd and send it plain.")
+                                                  "How replies are compressed: lz4 costs little, zstd is smallest. Servers before version 22 are asked for gzip instead.")
                                .Choices({"none", "lz4", "zstd"}).Tuning(),
                            Option<C, std::vector<std::pair<std::string, std::string>>>("settings", &C::settings, "Settings of the server for each query, by name.").Advanced()));
 }
@@ -48,6 +50,8 @@ class Connection {
   void Begin(const Statement& statement, bool whole, const std::string& doing);
   /// The next block of the query that was begun, onto `page`; false: they have come to their end, and it was a proper one.
   bool Next(const std::vector<ReadColumn>& columns, const Caps& caps, Page& page);
+  /// How replies are compressed from now on: "none", "lz4", "zstd", "gzip".
+  void SetCoding(const std::string& coding) { coding_ = coding; }
   /// Gives up on the query that was begun.
   void Abandon();
   const Cost& cost() const { return cost_; }
@@ -56,13 +60,21 @@ class Connection {
  private:
   std::string Path(const Statement& statement, bool whole) const;
   bool More(std::string& buffer);
+  void Unpack(std::string& buffer);
   void CheckEnd();
 
   const Server& server_;
   const Host& host_;
   http::Client client_;
   std::string body_, doing_;
-  std::string arrived_, packed_;       ///< as it came; packed: blocks of the native compression that are not whole yet
+  std::string arrived_;                ///< as it came
+  std::string coding_;
+  enum class Packed { kUnknown, kNo, kInside, kEnded };
+  Packed packed_ = Packed::kUnknown;   ///< a frame of LZ4
+  struct Free {
+    void operator()(LZ4F_dctx* c) const { LZ4F_freeDecompressionContext(c); }
+  };
+  std::unique_ptr<LZ4F_dctx, Free> unpacker_;
   std::optional<http::Reply> reply_;
   std::unique_ptr<Input> input_;
   Cost cost_;

@@ -53,6 +53,7 @@ void ClickhouseSource::Interrupt() noexcept {
 Connection& ClickhouseSource::Connected() {
   if (!connection_) {
     auto fresh = std::make_unique<Connection>(*this, host);
+    if (is_worker()) fresh->SetCoding(HeadAs<ClickhouseSource>().coding_);
     const std::lock_guard lock(connection_mutex_);
     connection_ = std::move(fresh);
   }
@@ -146,7 +147,12 @@ void ClickhouseSource::Prepare() {
   table_.where = where;
   table_.final = final;
   table_.wanted = columns;
-  if (compression == "zstd" && major < 20) host.Warn("is sent without compression: version " + version_ + " of the server does not know zstd");
+  if (compression != "none" && major < 22) {
+    host.Warn("is sent in gzip: version " + version_ + " of the server does not know " + compression);
+    coding_ = "gzip";
+  } else {
+    coding_ = compression;
+  }
   CheckSettings();
   if (!query.empty()) {
     table_.FindQuery(Connected(), query);

@@ -107,7 +107,7 @@ class ClickhouseSource : public Source, public Server {
   Table table_;
   Mode mode_ = Mode::kStream;
   bool prepared_ = false, ordered_ = true, has_manifest_ = false;
-  std::string version_;
+  std::string version_, coding_ = "none";
   Manifest manifest_;
   std::vector<CType> given_types_;
   std::vector<std::string> shard_names_;

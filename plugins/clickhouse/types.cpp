@@ -283,7 +283,7 @@ Asked Understand(const std::string& type, const TypeOptions& options) {
   if (carried != type) out.cast = carried;
   const bool json = head == "JSON" || head == "Object" || head == "Dynamic" || head == "Variant";
   if (json) out.cast = "JSON";
-  out.type = Build(carried, options);
+  out.type = Build(head == "Variant" || head == "Dynamic" ? "Nullable(String)" : carried, options);
   if (json) out.type.arrow = Json();
   return out;
 }

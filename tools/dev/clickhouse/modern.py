@@ -5,17 +5,17 @@
 
 Kept of the real interface: GET and POST of /?query=...&default_format=...&<setting>=...&param_x=..., the query in the URL, the body
 or both, INSERT with data, /ping, FORMAT in the SQL, X-ClickHouse-{User,Key,Format,Summary,Exception-Code,Timezone}, basic
-authentication, keep-alive, chunked replies while the query runs, Content-Encoding gzip and zstd, the native compression of compress=1
-(its checksums are zeros), wait_end_of_query, and errors as 'Code: N. DB::Exception: ...' with their status.
+authentication, keep-alive, chunked replies while the query runs, Content-Encoding gzip, zstd and lz4,
+wait_end_of_query, and errors as 'Code: N. DB::Exception: ...' with their status.
 What fails behind the first block: by the parameter etl_midstream as "text" (behind the rows, status 200), "tag" (the block
 __exception__ of servers since 25.11) or "cut" (the connection).
 Not kept: sessions, several queries at a time, progress headers, the native protocol.
 """
-import argparse, base64, gzip, json, os, re, struct, tempfile, threading, time, zlib
+import argparse, base64, gzip, json, os, re, tempfile, threading, time, zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
-import lz4.block
+import lz4.frame
 import zstandard
 from chdb import session
 
@@ -46,18 +46,6 @@ def literal(v):
 
 class Plain:
     def compress(self, data): return data
-    def flush(self): return b''
-
-
-class NativeLz4:
-    """Blocks of the native compression: checksum, method, sizes, data."""
-    def compress(self, data):
-        out = b''
-        for at in range(0, len(data), 1 << 20):
-            piece = data[at:at + (1 << 20)]
-            packed = lz4.block.compress(piece, store_size=False)
-            out += bytes(16) + struct.pack('<BII', 0x82, len(packed) + 9, len(piece)) + packed
-        return out
     def flush(self): return b''
 
 
@@ -166,8 +154,10 @@ class Handler(BaseHTTPRequestHandler):
         if given.get('enable_http_compression') == '1':
             accepts = self.headers.get('Accept-Encoding', '')
             if 'zstd' in accepts: encoding, packer = 'zstd', zstandard.ZstdCompressor(level=1).compressobj()
+            elif 'lz4' in accepts:
+                encoding, packer = 'lz4', lz4.frame.LZ4FrameCompressor()
+                begin = packer.begin()
             elif 'gzip' in accepts: encoding, packer = 'gzip', zlib.compressobj(3, zlib.DEFLATED, 31)
-        if given.get('compress') == '1': packer = NativeLz4()
         self.send_response(200)
         self.send_header('Content-Type', 'application/octet-stream')
         self.send_header('Transfer-Encoding', 'chunked')
@@ -182,6 +172,7 @@ class Handler(BaseHTTPRequestHandler):
 
         def chunk(data):
             if data: self.wfile.write(b'%x\r\n' % len(data) + data + b'\r\n')
+        if encoding == 'lz4': chunk(begin)
         chunk(packer.compress(header))
         try:
             while first is not None:
