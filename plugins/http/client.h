@@ -37,12 +37,12 @@ struct Request {
   std::string_view body;               ///< lent until the completion was called
   std::string type;                    ///< Content-Type
   std::string encoding;                ///< Content-Encoding; empty = as it is
-  std::vector<std::string> headers;    ///< more of them, "Name: value"
+  std::vector<std::string> headers{};  ///< more of them, "Name: value"
   /// Content codings that are asked for and undone, "zstd, gzip"; empty = the reply is taken as it is.
-  std::string accept;
+  std::string accept{};
   /// The body of a reply with status 200 is given to it as it comes and not kept.  Such an exchange has no limit of time of its
   /// own: who reads it watches that bytes come.  What Poll() gives at once is bounded; nobody who does not poll is given more.
-  std::function<void(std::string_view)> take;
+  std::function<void(std::string_view)> take{};
 };
 
 /// What became of a request.

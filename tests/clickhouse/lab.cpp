@@ -199,7 +199,7 @@ Command Pull::Make(const std::vector<std::string>& more, const char* verb) const
   Command c;
   c.argv = {ETL_BUILD_DIR "/bin/etl", verb, "p.toml"};
   c.argv.insert(c.argv.end(), more.begin(), more.end());
-  c.env = {"ETL_PLUGIN_PATH"};
+  c.env = {"ETL_PLUGIN_PATH", "LAB_PASSWORD=etl"};
   c.cwd = dir.path();
   c.time_limit = std::chrono::seconds(120);
   return c;
