@@ -186,6 +186,15 @@ std::int64_t ClickhouseSource::SliceEnd(const std::string& shard, std::int64_t t
 double ClickhouseSource::Work(const std::string& shard, std::int64_t begin, std::int64_t end) const {
   const auto s = shards_.find(shard);
   if (s == shards_.end() || end <= begin) return 0;
+  if (has_manifest_) {   // slices that end there: so a piece is divided between two
+    const auto m = manifest_.shards.find(shard.empty() || shard[0] != '=' ? shard : shard.substr(1));
+    if (m != manifest_.shards.end()) {
+      const auto after = [&](std::int64_t t) { return std::upper_bound(m->second.begin(), m->second.end(), t, [](std::int64_t x, const Slice& y) { return x < y.to; }); };
+      double requests = 0;
+      for (auto i = after(begin); i != after(end); ++i) requests += static_cast<double>(i->rows / max_rows_per_request + 1);
+      return requests;
+    }
+  }
   const double rows = s->second.rates.Expect(begin, end) / static_cast<double>(max_rows_per_request);
   return rows + static_cast<double>(end - begin) / 86400 / 7;   // where nothing is expected, a week is a request
 }
@@ -355,6 +364,8 @@ bool ClickhouseSource::NextLimited(ArrowArray* out, std::string& position) {
     if (page.rows >= ask.limit) head.most_seen_ = std::max(head.most_seen_.load(), page.rows);
     else if (!Complete(ask, page.rows)) ask.limit = page.rows;
     const Got got = Judge(page, ask.limit);
+    host.Debug(shard_ + " " + TimeText(ask.from.time) + " to " + TimeText(ask.to) + (ask.from.offset ? " from row " + Number(ask.from.offset) : "") + ": " + Number(page.rows) +
+               " rows of " + Number(ask.limit));
     std::int64_t rows = 0;
     {
       const std::lock_guard lock(head.mutex_);

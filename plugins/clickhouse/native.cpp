@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
+#include <utility>
 
 #include "fault.h"
 
@@ -80,7 +82,43 @@ namespace {
 
 __extension__ typedef __int128 Int128;
 
+/// Buffers of batches that have gone are used again: fresh memory costs a page fault for each 4 KiB.
+class Pool {
+ public:
+  Buffer Take() {
+    const std::lock_guard lock(mutex_);
+    if (free_.empty()) return Buffer();
+    Buffer b = std::move(free_.back().second);
+    bytes_ -= free_.back().first;
+    free_.pop_back();
+    return b;
+  }
+  void Give(Buffer&& b) {
+    const std::size_t size = b.size();
+    if (size < kLeast) return;
+    const std::lock_guard lock(mutex_);
+    if (bytes_ + size > kMost) return;
+    b.Truncate(0);
+    bytes_ += size;
+    free_.emplace_back(size, std::move(b));
+  }
+
+ private:
+  static constexpr std::size_t kLeast = 64 << 10, kMost = 16 << 20;
+  std::mutex mutex_;
+  std::vector<std::pair<std::size_t, Buffer>> free_;
+  std::size_t bytes_ = 0;
+};
+
+Pool& Buffers() {
+  static auto* const pool = new Pool;   // batches may go when the process ends
+  return *pool;
+}
+
 struct Node {
+  ~Node() {
+    for (Buffer& b : buffers) Buffers().Give(std::move(b));
+  }
   Buffer buffers[3];
   const void* pointers[3] = {};
   std::vector<ArrowArray*> children;
@@ -198,12 +236,37 @@ class BlockReader {
   void ReadTexts(Col& c, std::int64_t n) {
     Begin(c);
     auto* ends = c.offsets.Extend(Size(n) * 4);
-    for (std::int64_t i = 0; i < n; ++i) {
+    std::int64_t i = 0;
+    while (i < n) {
+      // As many as lie there whole, without a call for each.
+      const std::string_view ready = in_.Ready();
+      const char *at = ready.data(), *const stop = at + ready.size();
+      char* to = c.data.Extend(ready.size());
+      char* const begin = to;
+      const std::size_t before = c.data.size() - ready.size();
+      for (; i < n && at < stop; ++i) {
+        std::size_t size = static_cast<unsigned char>(*at), head = 1;
+        if (size & 0x80) {
+          if (stop - at < 2 || (at[1] & 0x80)) break;   // 16 KiB and more: below
+          size = (size & 0x7f) | static_cast<std::size_t>(static_cast<unsigned char>(at[1])) << 7;
+          head = 2;
+        }
+        if (static_cast<std::size_t>(stop - at) < head + size) break;
+        std::memcpy(to, at + head, size);
+        to += size;
+        at += head + size;
+        const std::int32_t end = End(before + static_cast<std::size_t>(to - begin));
+        std::memcpy(ends + i * 4, &end, 4);
+      }
+      c.data.Truncate(before + static_cast<std::size_t>(to - begin));
+      in_.Skip(static_cast<std::size_t>(at - ready.data()));
+      if (i == n) return;
       const std::uint64_t size = in_.Varint();
       if (size > static_cast<std::uint64_t>(caps_.row_bytes)) throw Fatal("a text has " + std::to_string(size) + " bytes, more than max_row_bytes");
       in_.Read(c.data.Extend(size), size);
       const std::int32_t end = End(c.data.size());
       std::memcpy(ends + i * 4, &end, 4);
+      ++i;
     }
   }
 
@@ -397,7 +460,10 @@ bool ReadBlock(Input& in, const std::vector<ReadColumn>& columns, const Caps& ca
   const std::uint64_t count = in.Varint(), rows = in.Varint();
   if (page.columns.empty()) {
     page.columns.resize(columns.size());
-    for (std::size_t i = 0; i < columns.size(); ++i) Shape(page.columns[i], columns[i].type);
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      Shape(page.columns[i], columns[i].type);
+      if (rows > 1024) page.columns[i].data = Buffers().Take();
+    }
   }
   if (count != columns.size() || rows > static_cast<std::uint64_t>(caps.block_rows)) {
     if (count == 0 && rows == 0) return true;
