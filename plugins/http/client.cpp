@@ -119,10 +119,20 @@ struct Client::Exchange {
     const std::string name = Lower(line.substr(0, colon));
     if (name == "retry-after") x.reply.retry_after = ParseRetryAfter(line.substr(colon + 1));
     if (name == "content-type") x.reply.type = Trim(line.substr(colon + 1));
+    const auto& keep = x.client->target_.keep_headers;
+    if (std::find(keep.begin(), keep.end(), name) != keep.end()) x.reply.headers.emplace_back(name, Trim(line.substr(colon + 1)));
     return size;
   }
   static std::size_t TakeBody(char* data, std::size_t, std::size_t size, void* self) noexcept {
     auto& x = *static_cast<Exchange*>(self);
+    if (x.request.take) {
+      long status = 0;
+      curl_easy_getinfo(x.easy, CURLINFO_RESPONSE_CODE, &status);
+      if (status == 200) {
+        x.request.take(std::string_view(data, size));
+        return size;
+      }
+    }
     if (x.reply.body.size() + size > x.client->target_.most_reply) {
       x.too_much = true;
       return 0;
@@ -205,10 +215,12 @@ void Client::Submit(Request request, Done done) {
   curl_slist_free_all(std::exchange(x->headers, nullptr));
   const auto header = [&](const std::string& line) { x->headers = curl_slist_append(x->headers, line.c_str()); };
   header("Expect:");   // the wait for "100 Continue" would cost a round trip
-  header("Accept: application/json");
+  if (!x->request.take) header("Accept: application/json");
   if (!x->request.body.empty()) header("Content-Type: " + x->request.type);
   if (!x->request.encoding.empty()) header("Content-Encoding: " + x->request.encoding);
   if (!target_.authorization.empty()) header("Authorization: " + target_.authorization);
+
+  for (const std::string& line : x->request.headers) header(line);
 
   CURL* const e = x->easy;
   const auto set = [e](CURLoption option, auto value) { curl_easy_setopt(e, option, value); };
@@ -224,7 +236,8 @@ void Client::Submit(Request request, Done done) {
   set(CURLOPT_HTTP09_ALLOWED, 0L);
   set(CURLOPT_USERAGENT, "etl");
   set(CURLOPT_CONNECTTIMEOUT_MS, Milliseconds(target_.connect_timeout));
-  set(CURLOPT_TIMEOUT_MS, Milliseconds(target_.timeout));
+  if (!x->request.take) set(CURLOPT_TIMEOUT_MS, Milliseconds(target_.timeout));
+  if (!x->request.accept.empty()) set(CURLOPT_ACCEPT_ENCODING, x->request.accept.c_str());
   set(CURLOPT_TCP_KEEPALIVE, 1L);
   set(CURLOPT_TCP_KEEPIDLE, 30L);
   set(CURLOPT_TCP_KEEPINTVL, 10L);
@@ -336,14 +349,18 @@ void Client::Judge(Exchange& x, int code) {
   r.message = host.url + ": " + what;
 }
 
+void Client::Drop() {
+  for (const auto& x : flying_) curl_multi_remove_handle(M(multi_), x->easy);
+  flying_.clear();
+}
+
 Reply Client::Call(Request request, const std::function<bool()>& stop) {
   std::optional<Reply> reply;
   Submit(std::move(request), [&](Reply&& r) { reply = std::move(r); });
   while (!reply) {
     Poll(std::chrono::milliseconds(100));
     if (reply || !stop || !stop()) continue;
-    for (const auto& x : flying_) curl_multi_remove_handle(M(multi_), x->easy);
-    flying_.clear();
+    Drop();
     throw Cancelled();
   }
   return std::move(*reply);

@@ -28,6 +28,7 @@ struct Target {
   nanoseconds connect_timeout = std::chrono::seconds(10);
   nanoseconds timeout = std::chrono::minutes(5);   ///< of a whole exchange
   std::size_t most_reply = 256 << 20;  ///< bytes of a reply's body
+  std::vector<std::string> keep_headers;   ///< in lower case: what a reply keeps of its headers
 };
 
 struct Request {
@@ -36,6 +37,12 @@ struct Request {
   std::string_view body;               ///< lent until the completion was called
   std::string type;                    ///< Content-Type
   std::string encoding;                ///< Content-Encoding; empty = as it is
+  std::vector<std::string> headers{};  ///< more of them, "Name: value"
+  /// Content codings that are asked for and undone, "zstd, gzip"; empty = the reply is taken as it is.
+  std::string accept{};
+  /// The body of a reply with status 200 is given to it as it comes and not kept.  Such an exchange has no limit of time of its
+  /// own: who reads it watches that bytes come.  What Poll() gives at once is bounded; nobody who does not poll is given more.
+  std::function<void(std::string_view)> take{};
 };
 
 /// What became of a request.
@@ -53,6 +60,7 @@ struct Reply {
   std::string body, type;              ///< type: Content-Type
   std::string message;                 ///< of a fault: what, and with which host
   std::optional<nanoseconds> retry_after;
+  std::vector<std::pair<std::string, std::string>> headers;   ///< of the names in Target::keep_headers, in lower case
   bool sent_whole = false;             ///< the request's body went out to its last byte
   nanoseconds elapsed{0};
   std::string host;                    ///< that was asked
@@ -76,6 +84,8 @@ class Client {
   void Poll(nanoseconds longest);
   /// Any thread: a Poll() under way, or else the next one, returns soon.
   void Wake();
+  /// Drops the requests under way; their completions are not called.
+  void Drop();
   /// A request, and its reply.  `stop` is asked every now and then: true ends it by etl::Cancelled.
   Reply Call(Request request, const std::function<bool()>& stop = {});
 

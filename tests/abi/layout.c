@@ -27,7 +27,7 @@ int main(void) {
   F(etl_option, choices);
   F(etl_option, fields);
   F(etl_split, size);
-  F(etl_split, reserved);
+  F(etl_split, flags);
   F(etl_split, id);
   F(etl_split, state);
   F(etl_split, rows);

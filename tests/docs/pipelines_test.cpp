@@ -75,6 +75,7 @@ TEST_CASE("all pipelines in pipelines/ pass etl check") {
     ++pipelines;
     // The secrets that they name.
     ::setenv("NEWS_PASSWORD", "x", 1);
+    ::setenv("CLICKHOUSE_PASSWORD", "x", 1);
     ::setenv("WAREHOUSE_PASSWORD", "x", 1);
     const Finished checked = Etl({"check", entry.path().string()}, here.cwd);
     INFO(checked.err);

@@ -116,7 +116,8 @@ std::vector<PlannedSplit> TestSource::Plan(bool fresh, const std::string& state)
   for (;;) {
     etl_split split{sizeof(etl_split), 0, {nullptr, 0}, {nullptr, 0}, -1, -1};
     etl_str next{nullptr, 0};
-    if (Checked([&](etl_error* e) { return source.plan_next(head_.self(), &split, &next, e); }) == ETL_END) return splits;
+    const etl_status status = Checked([&](etl_error* e) { return source.plan_next(head_.self(), &split, &next, e); });
+    if (status == ETL_END || status == ETL_PENDING) return splits;
     splits.push_back({Text(split.id), Text(split.state), Text(next), split.rows, split.bytes});
   }
 }

@@ -84,12 +84,13 @@ void AddFile(App& app, Args& args) {
   preview->add_option("-n,--rows", args.rows, "How many rows [default: 10].")->type_name("N");
 
   App* plan = Add(app, "plan",
-                  "Shows the splits, the estimated rows, and what resumes where; writes nothing.",
-                  "etl plan pipeline.toml\netl plan pipeline.toml --json");
+                  "Shows the splits, the estimated rows, and what resumes where; delivers nothing.",
+                  "etl plan pipeline.toml\netl plan pipeline.toml --json\netl plan pipeline.toml --write slices.json");
   Pipeline(*plan, args);
   plan->add_option("-n,--splits", args.splits, "Most splits to ask for [default: 100].")
       ->type_name("N");
   plan->add_flag("--json", args.json, "As JSON.");
+  plan->add_option("--write", args.write_to, "Save the source's plan to this file, where it has one.");
 }
 
 void AddTune(App& app, Args& args) {

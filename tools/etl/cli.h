@@ -16,7 +16,7 @@ struct Args {
   bool allow_unsafe = false, quiet = false, version = false;
   std::string state_dir, log_format = "text", log_level = "info";
   // one or several
-  std::string pipeline, report, http, stage, type, library, name, folder, options, shell;
+  std::string pipeline, report, http, stage, type, library, name, folder, options, shell, write_to;
   std::vector<std::string> types;
   std::vector<int> only;
   bool http_required = false, no_progress = false, connect = false, json = false;

@@ -38,6 +38,11 @@ Json::Ptr PlanJson(const host::PlanReport& plan) {
     splits->add(one);
   }
   json->set("splits", splits);
+  if (!plan.foreseen.empty()) {
+    Json::Ptr foreseen = NewObject();
+    for (const auto& [name, value] : plan.foreseen) foreseen->set(name, value);
+    json->set("foreseen", foreseen);
+  }
   return json;
 }
 
@@ -58,6 +63,10 @@ std::string PlanText(const host::PipelineConfig& config, const host::PlanReport&
         fmt::format("  {}  {}  {}  {}\n", Left(s.id, id), Right(Known(s.rows), rows),
                     Right(s.bytes < 0 ? "?" : Amount(static_cast<double>(s.bytes)), 8), s.standing);
   }
+  std::size_t width = 0;
+  for (const auto& [name, value] : plan.foreseen) width = std::max(width, Width(name));
+  if (width) out += "\n";
+  for (const auto& [name, value] : plan.foreseen) out += fmt::format("  {}  {}\n", Left(name, width), value);
   out += fmt::format("\n  rows of {}: {}\n", config.source.key, plan.schema);
   for (std::size_t i = 0; i < plan.schemas.size() && i < config.transforms.size(); ++i) {
     out += fmt::format("  rows of {}: {}\n", config.transforms[i].key, plan.schemas[i]);
@@ -107,7 +116,7 @@ int Plan(Context& c) {
   host::Registry registry(c.Search());
   const host::PipelineConfig config = c.Load(registry);
   const host::PlanReport plan =
-      host::PlanPipeline(config, c.Options(), static_cast<std::size_t>(c.args.splits));
+      host::PlanPipeline(config, c.Options(), static_cast<std::size_t>(c.args.splits), c.args.write_to);
   Print(c.console.Clean(c.args.json ? Text(PlanJson(plan), 2) + "\n" : PlanText(config, plan)));
   return 0;
 }

@@ -106,6 +106,8 @@ struct Split {
   std::string state;           ///< opaque: what the split is
   std::int64_t rows = -1;      ///< estimates
   std::int64_t bytes = -1;
+  bool wanted = false;         ///< PlanNext: a worker waits for it
+  bool later = false;          ///< PlanNext's answer, with true: no split now; ask again.  See ETL_PENDING
 };
 
 class Source : public Component {
@@ -346,7 +348,9 @@ struct Glue {
     return detail::Guard(e, [&] {
       Source& c = *H(self).object;
       c.split_ = Split();
+      c.split_.wanted = (out->flags & ETL_WANTED) != 0;
       const bool more = c.PlanNext(c.split_, c.plan_state_);
+      if (more && c.split_.later) return ETL_PENDING;
       if (!more) c.plan_state_ = c.CarryOver();
       *state = ToStr(c.plan_state_);
       if (!more) return ETL_END;
@@ -361,7 +365,7 @@ struct Glue {
     return detail::Guard(e, [&] {
       Source& c = W(worker);
       c.position_.assign(position.ptr, static_cast<std::size_t>(position.len));
-      c.Open({std::string(View(s->id)), std::string(View(s->state)), s->rows, s->bytes}, c.position_);
+      c.Open({std::string(View(s->id)), std::string(View(s->state)), s->rows, s->bytes, false, false}, c.position_);
       return ETL_OK;
     });
   }

@@ -95,7 +95,8 @@ typedef struct etl_str { /* UTF-8 or opaque bytes; not null-terminated.  Frozen.
 typedef int32_t etl_status;
 #define ETL_OK 0
 #define ETL_END 1          /* next(), plan_next(): no more, ever */
-#define ETL_PENDING 2      /* write(): taken over, not yet safe; settled() or the next flush() that says OK will settle it */
+#define ETL_PENDING 2      /* write(): taken over, not yet safe; settled() or the next flush() that says OK will settle it.
+                              plan_next(): no split now; there may be one later */
 #define ETL_RETRY (-1)     /* passing fault; nothing happened, or doing it again is harmless */
 #define ETL_FATAL (-2)     /* lasting fault; stop */
 #define ETL_CONFIG (-3)    /* lasting, and the user's to repair: error.option names the option */
@@ -158,12 +159,14 @@ typedef struct etl_option {
 
 /* ---- what flows ---- */
 typedef struct etl_split { /* a part of a source's work that one worker reads on its own */
-  uint32_t size, reserved;
+  uint32_t size, flags;   /* flags: given to plan_next() */
   etl_str id;     /* unique in a run and the same again after a restart; printable */
   etl_str state;  /* opaque: what the split is; the source finds it in every open() */
   int64_t rows;   /* estimate, or -1 */
   int64_t bytes;  /* estimate, or -1 */
 } etl_split;
+
+enum { ETL_WANTED = 1 };  /* plan_next(): a worker has nothing to do and waits for this split */
 
 typedef struct etl_mark { /* "of this split, everything up to this position" */
   etl_str split;
@@ -253,7 +256,9 @@ typedef struct etl_source {
   /* head, optional: splits, lazily.  fresh: 1 = a new pass; `state` is what plan_next gave with its last END, empty the
      first time: an incremental source plans what came since, any other starts over.  0 = go on planning after a restart;
      `state` is what plan_next gave last.  A source that has nothing to hand from pass to pass gives an empty state with END.
-     Without plan there is one split, id "all", with empty state. */
+     Without plan there is one split, id "all", with empty state.
+     plan_next may say PENDING when splits are under way that it could divide later, for a worker that wants one: it is asked again
+     soon.  It must say END once no split is under way. */
   etl_status (*plan)(void *self, uint32_t fresh, uint32_t reserved, etl_str state, etl_error *) ETL_NOEXCEPT;
   etl_status (*plan_next)(void *self, etl_split *out, etl_str *state, etl_error *) ETL_NOEXCEPT; /* out, state: lent until the next call */
   /* worker: go to a position of a split; empty = its beginning */

@@ -1,6 +1,7 @@
 // Checks 12 to 19: loading, and the tables.
 #include <dlfcn.h>
 #include <etl/compare.h>
+#include <etl/plan.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
@@ -144,9 +145,12 @@ std::string NamesAreGood(CheckRun& run) {
   return fmt::format("{} {}", plugin.name, plugin.version);
 }
 
-/// An extension of sinks is offered by sinks, and whole.
+/// An extension of sinks is offered by sinks, one of sources by sources, and whole.
 void ExtensionsAreWhole(const Component& component) {
   const auto extension = component.table.extension;
+  const auto* plan = static_cast<const etl_plan*>(extension(ETL_EXT_PLAN));
+  if (plan && component.kind != Kind::kSource) throw CheckFailed("offers the extension " ETL_EXT_PLAN ", which is one of sources");
+  if (plan && !ETL_HAS(plan, foresee)) throw CheckFailed("offers the extension " ETL_EXT_PLAN " without all of its functions");
   const auto* compare = static_cast<const etl_compare*>(extension(ETL_EXT_COMPARE));
   if (!compare) return;
   if (component.kind != Kind::kSink) throw CheckFailed("offers the extension " ETL_EXT_COMPARE ", which is one of sinks");

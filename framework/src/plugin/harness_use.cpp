@@ -59,7 +59,7 @@ std::vector<SplitCopy> PlanSource(Session& session, std::size_t most) {
     etl_str state{};
     etl_status status = ETL_OK;
     session.Must("plan_next", [&](etl_error* e) { return status = source.plan_next(session.self(), &split, &state, e); });
-    if (status == ETL_END) break;
+    if (status == ETL_END || status == ETL_PENDING) break;   // nothing is under way that could be divided
     splits.push_back({Copy(split.id), Copy(split.state)});
     if (splits.back().id.empty()) throw CheckFailed(NameOf(session.component()) + ": plan_next() gives a split without an id");
   }

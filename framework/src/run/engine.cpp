@@ -325,8 +325,8 @@ Run::~Run() = default;
 std::vector<Problem> CheckConnect(const PipelineConfig& config, const RunOptions& options) {
   return Engine(config, options).Check();
 }
-PlanReport PlanPipeline(const PipelineConfig& config, const RunOptions& options, std::size_t most) {
-  return Engine(config, options).Plan(most);
+PlanReport PlanPipeline(const PipelineConfig& config, const RunOptions& options, std::size_t most, const std::string& write) {
+  return Engine(config, options).Plan(most, write);
 }
 void PreviewPipeline(const PipelineConfig& config, const RunOptions& options, std::int64_t n,
                      const std::function<void(const std::string& line)>& emit) {

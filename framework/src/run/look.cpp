@@ -1,8 +1,12 @@
 // Looking without writing: check --connect, plan, preview.
 #include <etl/json.h>
+#include <etl/plan.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
 
 #include "engine.h"
 
@@ -46,13 +50,48 @@ std::vector<Problem> Engine::Check() {
   return problems;
 }
 
-PlanReport Engine::Plan(std::size_t most) {
+/// What the source itself says of its plan, where it offers etl.plan/1.
+void Engine::Foresee(PlanReport& report, const std::string& write) {
+  const auto extension = config_.source.component->table.extension;
+  const auto* table = extension ? static_cast<const etl_plan*>(extension(ETL_EXT_PLAN)) : nullptr;
+  const std::string who = fmt::format("source ({})", config_.source.type);
+  std::string text;
+  if (table && ETL_HAS(table, foresee)) {
+    etl_str lines{nullptr, 0}, file{nullptr, 0};
+    bool unsupported = false;
+    Call(source.head->side(), "foresee", [&](etl_error* e) {
+      const etl_status status = table->foresee(source.head->self(), &lines, &file, e);
+      unsupported = status == ETL_UNSUPPORTED;
+      return unsupported ? ETL_OK : status;
+    });
+    if (!unsupported) {
+      std::istringstream in(std::string(lines.ptr, static_cast<std::size_t>(lines.len)));
+      for (std::string line; std::getline(in, line);) {
+        const auto equal = line.find(" = ");
+        if (equal != std::string::npos) report.foreseen.emplace_back(line.substr(0, equal), line.substr(equal + 3));
+      }
+      if (file.len) text.assign(file.ptr, static_cast<std::size_t>(file.len));
+    }
+  }
+  if (write.empty()) return;
+  if (text.empty()) throw Error(Exit::kConfig, who + " has no plan to write with these options");
+  const std::filesystem::path to(write), beside(write + ".new");
+  std::ofstream out(beside, std::ios::binary);
+  out << text;
+  out.close();
+  std::error_code fault;
+  if (out) std::filesystem::rename(beside, to, fault);
+  if (!out || fault) throw Error(Exit::kConfig, fmt::format("--write: \"{}\" cannot be written{}", write, fault ? ": " + fault.message() : ""));
+}
+
+PlanReport Engine::Plan(std::size_t most, const std::string& write) {
   mode_ = Mode::kLook;
   MakeSource();
   MakeTransforms();
   PlanReport report;
   report.schema = SchemaText(*source.out);
   for (const auto& t : transforms) report.schemas.push_back(SchemaText(*t->out));
+  Foresee(report, write);
   const State state = PeekState(StateFolder(config_, options_.state_dir));
   const bool resumes = state.generation > 0 && !state.complete;
   report.standing = state.generation == 0 ? "nothing has run yet"

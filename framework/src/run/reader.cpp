@@ -72,7 +72,7 @@ void Engine::ReadLoop() {
     Worker worker(*source.head, side);
     while (!run.stop_reading) {
       bool unsaved = false;
-      SplitTracker* split = splits->Next(unsaved);
+      SplitTracker* split = splits->Next(unsaved, [this] { return !run.Wait(50'000'000, run.stop_reading) && !run.stop_reading; });
       if (!split) break;
       // A sink that commits positions must not commit one of a split that the state does not know.
       if (unsaved && !sinks.empty() && sinks[0]->transactional) SaveNow();

@@ -106,8 +106,10 @@ struct PlanReport {
   bool truncated = false;            ///< only the first `most` were asked for
   std::int64_t rows = -1;            ///< estimated in all
   std::string standing;              ///< "nothing has run yet", "run 3 was interrupted: …"
+  std::vector<std::pair<std::string, std::string>> foreseen;   ///< what the source says that reading will cost
 };
-PlanReport PlanPipeline(const PipelineConfig& config, const RunOptions& options, std::size_t most);
+/// `write`: where to save the source's plan; empty: nowhere.
+PlanReport PlanPipeline(const PipelineConfig& config, const RunOptions& options, std::size_t most, const std::string& write);
 
 /// `etl preview`: the first n rows through the transforms, one JSON object a line for each sink that `when` lets it to.
 /// Writes nothing but to `emit`.

@@ -52,10 +52,11 @@ SplitTracker* Splits::Add(SplitState split) {
   return tracker.get();
 }
 
-bool Splits::PlanOne() {
+Splits::Planned Splits::PlanOne(bool wanted) {
   const etl_source& source = *head_.table().source;
   etl_split split{};
   split.size = sizeof split;
+  split.flags = wanted ? ETL_WANTED : 0;
   split.rows = split.bytes = -1;
   etl_str next{nullptr, 0};
   etl_status status = ETL_END;
@@ -65,21 +66,22 @@ bool Splits::PlanOne() {
     const std::lock_guard lock(mutex_);
     if (trackers_.empty() && done_.empty()) Add({"all", "", "", 0, -1, -1, 0, false});
   }
+  if (status == ETL_PENDING) return Planned::kLater;
   const std::lock_guard lock(mutex_);
   plan_state_ = Text(next);
   plan_begun_ = true;
   if (status == ETL_END) {
     planned_all_ = true;
-    return false;
+    return Planned::kAll;
   }
   const std::string id = Text(split.id);
   // After a restart the source may say the last split before the saved plan state again.
   if (!trackers_.count(id) && !done_.count(id)) Add({id, Text(split.state), "", 0, split.rows, split.bytes, 0, false});
-  return true;
+  return Planned::kOne;
 }
 
-SplitTracker* Splits::Next(bool& unsaved) {
-  const std::lock_guard planning(plan_mutex_);
+SplitTracker* Splits::Next(bool& unsaved, const std::function<bool()>& wait) {
+  std::unique_lock planning(plan_mutex_);
   for (;;) {
     {
       const std::lock_guard lock(mutex_);
@@ -91,7 +93,11 @@ SplitTracker* Splits::Next(bool& unsaved) {
       }
       if (planned_all_) return nullptr;
     }
-    PlanOne();
+    if (PlanOne(wait != nullptr) == Planned::kLater) {
+      planning.unlock();
+      if (!wait || !wait()) return nullptr;
+      planning.lock();
+    }
   }
 }
 
@@ -103,7 +109,7 @@ void Splits::PlanAhead(std::int64_t ns) {
     const std::lock_guard lock(mutex_);
     return planned_all_ || waiting_.size() > 10'000;
   };
-  while (!done() && head_.side().run.Now() < until && PlanOne()) {
+  while (!done() && head_.side().run.Now() < until && PlanOne(false) == Planned::kOne) {
   }
 }
 

@@ -1,6 +1,7 @@
 // The splits of a pass: planned lazily, given to readers, remembered for the state.
 #pragma once
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -22,8 +23,8 @@ class Splits {
   /// they alone say where each split stands.
   void Start(const State& state, bool fresh, const std::map<std::string, SplitState>* marks);
   /// A split that nobody reads yet; null when there is none left.  Throws what Call throws.  `unsaved`: no saved state knows it
-  /// yet.
-  SplitTracker* Next(bool& unsaved);
+  /// yet.  `wait` is called when the source may have one later: false gives up; without it nobody waits, and the source divides nothing.
+  SplitTracker* Next(bool& unsaved, const std::function<bool()>& wait = {});
   /// Plans on for a while, so that progress has a denominator; does nothing while a reader plans.
   void PlanAhead(std::int64_t ns);
 
@@ -43,7 +44,8 @@ class Splits {
 
  private:
   SplitTracker* Add(SplitState split);
-  bool PlanOne();   // with plan_mutex_; false: no more
+  enum class Planned { kOne, kLater, kAll };
+  Planned PlanOne(bool wanted);   // with plan_mutex_
 
   const Head& head_;
   const std::size_t window_;

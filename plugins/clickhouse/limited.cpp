@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: Apache-2.0
+// A store that gives at most so many rows a request: pieces of time, handed out, halved, and pulled page by page.
+#include <etl/pack.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "simulate.h"
+#include "source.h"
+
+namespace etl::clickhouse {
+namespace {
+
+constexpr std::size_t kMostShards = 256;
+constexpr double kWorthHalving = 4;       // requests left
+
+std::string Number(std::int64_t n) { return std::to_string(n); }
+
+}  // namespace
+
+void ClickhouseSource::FindShards() {
+  shard_names_.clear();
+  table_.sharding.values.clear();
+  if (shard_by.empty()) {
+    shard_names_.push_back("");
+    return;
+  }
+  std::vector<std::string> values = shard_values;
+  if (values.empty()) {
+    const std::string column = Quote(shard_by, "shard_by");
+    Statement s = table_.Aggregate("DISTINCT toString(" + column + ")", 0, 0, "", false);
+    s += " AND isNotNull(" + column + ") LIMIT " + std::to_string(kMostShards + 1);
+    for (const auto& row : Connected().Ask(s, "cannot find the values of \"" + shard_by + "\"")) values.push_back(row.at(0));
+    std::sort(values.begin(), values.end());
+  }
+  if (values.size() > kMostShards) throw ConfigError("shard_by", "the column has more than " + std::to_string(kMostShards) + " values; name another, or the largest in shard_values");
+  const bool number = table_.sharding.column.kind == KeyColumn::Kind::kInt;
+  for (const std::string& v : values) {
+    if (number && (v.empty() || v.find_first_not_of("-0123456789") != std::string::npos)) throw ConfigError("shard_values", "\"" + v + "\" is no value of a column of numbers");
+    shard_names_.push_back("=" + v);
+  }
+  table_.sharding.values = values;
+  shard_names_.push_back("*");
+}
+
+/// The first and the last second that there is, or that the options name.
+std::pair<std::int64_t, std::int64_t> ClickhouseSource::FindBounds(const std::string& shard) {
+  std::int64_t first = from.empty() ? 0 : ParseTime(from, "from"), end = to.empty() ? 0 : ParseTime(to, "to");
+  if (from.empty() || to.empty()) {
+    const std::string column = Quote(time_column, "time_column");
+    const auto rows = Connected().Ask(table_.Aggregate(table_.Seconds("min(" + column + ")") + ", " + table_.Seconds("max(" + column + ")"), 0, 0, shard, false),
+                                      "cannot find the first and the last time of \"" + table + "\"");
+    if (rows.empty() || rows[0].size() != 2) throw Fatal("the server did not say the first and the last time of \"" + table + "\"");
+    if (rows[0][0] == "N") throw ConfigError("time_column", "column \"" + time_column + "\" is Nullable: rows without a time would never be read");
+    if (from.empty()) first = std::atoll(rows[0][0].c_str()) - 1;   // what is finer than a second may have been rounded
+    if (to.empty()) end = std::max<std::int64_t>(std::atoll(rows[0][1].c_str()) + 2, first);
+  }
+  if (first > end) throw ConfigError("to", "it lies before from");
+  // Whole days, where days are all there is.
+  return {first, end};
+}
+
+void ClickhouseSource::PlanLimited(bool fresh, std::string_view state) {
+  for (const KeyColumn& k : table_.key) {
+    if (table_.read[k.at].type.form == Form::kNullable) {
+      throw ConfigError(&k == &table_.key[0] ? "time_column" : "order_by", "column \"" + k.name + "\" is Nullable: rows without a value would never be read");
+    }
+  }
+  LoadManifest();
+  const std::lock_guard lock(mutex_);
+  shards_.clear();
+  queue_.clear();
+  cuts_.clear();
+  halves_.clear();
+  ledger_ = Ledger();
+  next_id_ = 0;
+  const double guess = kWindow * static_cast<double>(max_rows_per_request) / (static_cast<double>(slice.count()) / 1e9) / kWindow;
+  std::vector<std::string> parts = state.empty() ? std::vector<std::string>() : Unpack(state);
+  // What an earlier plan or pass says of each shard.
+  std::size_t at = 6;
+  std::map<std::string, Shard> known;
+  for (; at + 3 < parts.size() && parts[at] == "shard"; at += 4) {
+    Shard& s = known[parts[at + 1]];
+    s.done = LoadIntervals(parts[at + 2]);
+    s.rates = Rates(guess);
+    s.rates.Load(parts[at + 3]);
+  }
+  if (!parts.empty() && parts[0] != "1") throw Fatal("the saved plan is of another version of this source; start anew with 'etl state reset'");
+
+  if (!fresh && parts.size() >= 6) {
+    want_from_ = std::atoll(parts[1].c_str());
+    want_to_ = std::atoll(parts[2].c_str());
+    next_id_ = std::atoll(parts[3].c_str());
+    table_.sharding.values.clear();
+    for (const std::string& name : Unpack(parts[4])) {
+      shard_names_.push_back(name);
+      if (name[0] == '=') table_.sharding.values.push_back(name.substr(1));
+    }
+    if (shard_by.empty()) shard_names_ = {""};
+    const auto pieces = Unpack(parts[5]);
+    for (std::size_t i = 0; i + 3 < pieces.size(); i += 4) {
+      if (pieces[i + 1] == "cut") cuts_[pieces[i]] = std::atoll(pieces[i + 3].c_str());
+      else queue_.push_back({pieces[i], pieces[i + 1].substr(1), std::atoll(pieces[i + 2].c_str()), std::atoll(pieces[i + 3].c_str()), 0, 0});
+    }
+    const bool other = (!from.empty() && ParseTime(from, "from") != want_from_) || (!to.empty() && ParseTime(to, "to") != want_to_);
+    if (other && !expand) {
+      throw ConfigError(from.empty() ? "to" : "from", "the interrupted pass reads from " + TimeText(want_from_) + " to " + TimeText(want_to_) +
+                                                          "; let it finish with these, or start anew with 'etl state reset'");
+    }
+  } else {
+    FindShards();
+    std::tie(want_from_, want_to_) = has_manifest_ && from.empty() && to.empty() ? std::pair(manifest_.from, manifest_.to) : FindBounds("");
+  }
+  Intervals added;
+  if (!fresh && expand && !parts.empty()) {   // a wider range than that of the interrupted pass
+    Interval wider{from.empty() ? want_from_ : std::min(want_from_, ParseTime(from, "from")), to.empty() ? want_to_ : std::max(want_to_, ParseTime(to, "to"))};
+    added = Subtract({wider}, {{want_from_, want_to_}});
+    want_from_ = wider.from;
+    want_to_ = wider.to;
+  }
+  std::int64_t left = 0;
+  for (const std::string& name : shard_names_) {
+    Shard& shard = shards_.emplace(name, Shard()).first->second;
+    shard.rates = Rates(guess);
+    if (const auto k = known.find(name); k != known.end()) shard = k->second;
+    Intervals missing = added;
+    if (fresh) {
+      missing = {{want_from_, want_to_}};
+      if (expand && !shard.done.empty()) {
+        Intervals done = shard.done;
+        done.back().to -= overlap.count() / 1'000'000'000;   // for what came late
+        missing = Subtract(missing, done);
+      } else {
+        shard.done.clear();
+      }
+    }
+    for (auto i = missing.rbegin(); i != missing.rend(); ++i) {
+      queue_.push_back({"p" + Number(next_id_++), name, i->from, i->to, 0, 0});
+      left += i->to - i->from;
+    }
+  }
+  if (fresh) {
+    std::reverse(queue_.begin(), queue_.end());
+    host.Info("reads " + std::to_string(queue_.size()) + (queue_.size() == 1 ? " piece" : " pieces") + " of time between " + TimeText(want_from_) + " and " + TimeText(want_to_) +
+              ", at most " + Number(max_rows_per_request) + " rows a request" + (expand && left == 0 ? ": all of it has been read" : ""));
+  }
+}
+
+/// With mutex_.
+std::string ClickhouseSource::SavePlan() const {
+  std::vector<std::string> pieces;
+  for (const auto& [id, to] : cuts_) {
+    for (const std::string& s : {id, std::string("cut"), std::string("0"), Number(to)}) pieces.push_back(s);
+  }
+  for (const Ledger::Piece& p : queue_) {
+    for (const std::string& s : {p.id, "=" + p.shard, Number(p.from), Number(p.to)}) pieces.push_back(s);
+  }
+  std::vector<std::string> parts = {"1", Number(want_from_), Number(want_to_), Number(next_id_), Pack(shard_names_), Pack(pieces)};
+  for (const auto& [name, shard] : shards_) {
+    if (shard.done.empty()) continue;
+    for (const std::string& s : {std::string("shard"), name, SaveIntervals(shard.done), std::string()}) parts.push_back(s);
+  }
+  return Pack(parts);
+}
+
+std::string ClickhouseSource::CarryOver() {
+  if (mode_ != Mode::kLimited) return "";
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> parts = {"1", Number(want_from_), Number(want_to_), "0", "", ""};
+  for (auto& [name, shard] : shards_) {
+    Intervals done = shard.done;
+    Add(done, {want_from_, want_to_});
+    for (const std::string& s : {std::string("shard"), name, SaveIntervals(done), shard.rates.Save()}) parts.push_back(s);
+  }
+  return Pack(parts);
+}
+
+std::int64_t ClickhouseSource::SliceEnd(const std::string& shard, std::int64_t time) const {
+  const auto s = manifest_.shards.find(shard.empty() || shard[0] != '=' ? shard : shard.substr(1));
+  if (s == manifest_.shards.end()) return 0;
+  const auto at = std::upper_bound(s->second.begin(), s->second.end(), time, [](std::int64_t t, const Slice& x) { return t < x.to; });
+  return at == s->second.end() || time < at->from ? 0 : at->to;
+}
+
+/// Requests that a piece of time will take, about.  With mutex_.
+double ClickhouseSource::Work(const std::string& shard, std::int64_t begin, std::int64_t end) const {
+  const auto s = shards_.find(shard);
+  if (s == shards_.end() || end <= begin) return 0;
+  if (has_manifest_) {   // slices that end there: so a piece is divided between two
+    const auto m = manifest_.shards.find(shard.empty() || shard[0] != '=' ? shard : shard.substr(1));
+    if (m != manifest_.shards.end()) {
+      const auto after = [&](std::int64_t t) { return std::upper_bound(m->second.begin(), m->second.end(), t, [](std::int64_t x, const Slice& y) { return x < y.to; }); };
+      double requests = 0;
+      for (auto i = after(begin); i != after(end); ++i) requests += static_cast<double>(i->rows / max_rows_per_request + 1);
+      return requests;
+    }
+  }
+  const double rows = s->second.rates.Expect(begin, end) / static_cast<double>(max_rows_per_request);
+  return rows + static_cast<double>(end - begin) / 86400 / 7;   // where nothing is expected, a week is a request
+}
+
+bool ClickhouseSource::NextPiece(Split& out, std::string& state) {
+  const std::lock_guard lock(mutex_);
+  Ledger::Piece piece;
+  if (!queue_.empty()) {
+    piece = queue_.back();
+    queue_.pop_back();
+    ledger_.Put(piece);
+  } else {
+    if (ledger_.pieces().empty()) return false;
+    std::optional<Ledger::Piece> half;
+    if (out.wanted) half = ledger_.Take([this](const std::string& s, std::int64_t a, std::int64_t b) { return Work(s, a, b); }, kWorthHalving, "p" + Number(next_id_));
+    if (!half) {
+      out.later = true;
+      return true;
+    }
+    ++next_id_;
+    piece = *half;
+    for (const auto& [id, p] : ledger_.pieces()) {
+      if (p.shard == piece.shard && p.to == piece.from && id != piece.id) {
+        cuts_[id] = p.to;
+        halves_[piece.id] = id;
+      }
+    }
+    host.Count("pieces_halved");
+  }
+  out.id = piece.id;
+  out.state = Pack({piece.shard, Number(piece.from), Number(piece.to)});
+  state = SavePlan();
+  return true;
+}
+
+void ClickhouseSource::OpenPiece(const Split& split, std::string_view position) {
+  ClickhouseSource& head = Head();
+  const auto parts = Unpack(split.state);
+  if (parts.size() != 3) throw Fatal("the saved state is not one of this source's; start anew with 'etl state reset'");
+  shard_ = parts[0];
+  const std::int64_t begin = std::atoll(parts[1].c_str());
+  Cursor cursor = position.empty() ? Cursor{Cursor::At::kTime, begin, {}, 0} : Cursor::Load(position);
+  const std::lock_guard lock(head.mutex_);
+  const auto& pieces = head.ledger_.pieces();
+  const auto known = pieces.find(id_);
+  std::int64_t end = known != pieces.end() ? known->second.to : std::atoll(parts[2].c_str());
+  if (const auto cut = head.cuts_.find(id_); cut != head.cuts_.end()) end = std::min(end, cut->second);
+  head.ledger_.Put({id_, shard_, begin, end, cursor.time, cursor.time});
+  head.halves_.erase(id_);
+  walk_.reset();
+  article_.reset();
+  held_.clear();
+  ready_.clear();
+  if (strategy == "article") {
+    article_ = std::make_unique<Article>(cursor.time, max_rows_per_request, slice.count() / 1'000'000'000);
+    if (!cursor.key.empty()) article_->Resume(cursor.time, std::atoll(cursor.key[0].c_str()), cursor.offset);
+  } else {
+    walk_ = std::make_unique<Walk>(std::move(cursor), head.ordered_, head.table_.key.size() == 1 && head.table_.key[0].kind != KeyColumn::Kind::kDateTime64);
+    if (!reach_) reach_ = std::make_unique<Reach>(kWindow, slice.count() / 1'000'000'000);
+  }
+  page_rows_ = max_rows_per_request;
+}
+
+/// A piece that was divided is not at its end before the other half has been seen: only then is it sure to be in the saved state.
+void ClickhouseSource::WaitForHalves() {
+  ClickhouseSource& head = Head();
+  for (;;) {
+    {
+      const std::lock_guard lock(head.mutex_);
+      if (std::none_of(head.halves_.begin(), head.halves_.end(), [this](const auto& h) { return h.second == id_; })) {
+        head.ledger_.Close(id_);
+        return;
+      }
+    }
+    host.Wait(std::chrono::milliseconds(2));
+  }
+}
+
+Got ClickhouseSource::Judge(const Page& page, std::int64_t limit) const {
+  const Table& t = Head().table_;
+  Got got;
+  got.rows = page.rows;
+  if (!page.rows) return got;
+  got.first_time = t.TimeOf(t.KeyText(page, 0, 0));
+  got.last = t.KeyOf(page, page.rows - 1);
+  got.last_time = t.TimeOf(got.last[0]);
+  if (page.rows < limit) return got;
+  got.whole = page.rows - 1;
+  while (got.whole > 0 && t.SameKey(page, got.whole - 1, page.rows - 1)) --got.whole;
+  return got;
+}
+
+std::int64_t ClickhouseSource::CountOf(const clickhouse::Ask& ask) {
+  const Pace::Turn turn(Head().pace_, host);
+  host.Count("requests");
+  host.Count("counts");
+  const auto rows = Connected().Ask(Head().table_.Count(ask, shard_), "cannot count a slice of \"" + table + "\"");
+  if (rows.empty() || rows[0].empty()) throw Retry("the server did not say how many rows a slice of \"" + table + "\" has");
+  return std::atoll(rows[0][0].c_str());
+}
+
+/// Is an answer with fewer rows than were asked for all that there is?  A store that gives fewer than it was said to would lose rows
+/// here.  It is known to give as many as it has given once; when it gives more than ever, its rows are counted.
+bool ClickhouseSource::Complete(const clickhouse::Ask& ask, std::int64_t rows) {
+  ClickhouseSource& head = Head();
+  const std::int64_t seen = head.most_seen_;
+  if (rows == 0 || rows < seen) return true;
+  const std::int64_t counted = CountOf(ask) - ask.from.offset;
+  if (counted <= rows) {
+    if (rows > seen) head.most_seen_ = rows;
+    return true;
+  }
+  host.Warn("the store gives at most " + Number(rows) + " rows a request, not max_rows_per_request = " + Number(max_rows_per_request) +
+            ", and does not say so: " + Number(counted) + " were there");
+  head.store_limit_ = rows;
+  page_rows_ = std::min(page_rows_, rows);
+  return false;
+}
+
+void ClickhouseSource::Trouble(const TooMuch& fault) {
+  host.Count("made_smaller");
+  if (reach_ && reach_->factor() > 1.0 / 16) reach_->Smaller();
+  else page_rows_ = std::max<std::int64_t>(1, page_rows_ / 2);
+  if (fault.code == 396 || fault.code == 158 || fault.code == 307) page_rows_ = std::max<std::int64_t>(1, page_rows_ / 2);
+  host.Debug(std::string("asks for less: ") + fault.what());
+}
+
+/// The time that an answer took steers as well.
+void ClickhouseSource::Fine() {
+  const double took = static_cast<double>(Connected().cost().elapsed.count()) / 1e9;
+  const bool slow = typical_ > 0 && took > 3 * typical_ + 0.5;
+  if (reach_) slow ? reach_->Smaller() : reach_->Larger();
+  if (!slow && page_rows_ < max_rows_per_request) page_rows_ = std::min(max_rows_per_request, page_rows_ + page_rows_ / 4 + 1);
+  typical_ = typical_ > 0 ? 0.9 * typical_ + 0.1 * took : took;
+  if (const std::int64_t most = Head().store_limit_; most > 0) page_rows_ = std::min(page_rows_, most);
+}
+
+bool ClickhouseSource::NextLimited(ArrowArray* out, std::string& position) {
+  ClickhouseSource& head = Head();
+  for (;;) {
+    clickhouse::Ask ask;
+    bool manifest_slice = false;
+    {
+      const std::lock_guard lock(head.mutex_);
+      const std::int64_t end = head.ledger_.End(id_);
+      if (!walk_->Done(end)) {
+        const Cursor& c = walk_->cursor();
+        std::int64_t reach = head.has_manifest_ ? head.SliceEnd(shard_, c.time) : 0;
+        manifest_slice = reach > 0;
+        if (!reach) reach = reach_->Next(head.shards_.at(shard_).rates, c, page_rows_, end);
+        if (c.at == Cursor::At::kGroup) reach = c.time + 1;
+        ask = walk_->Next(head.ledger_.Claim(id_, reach), page_rows_);
+      }
+    }
+    if (!ask.limit) {
+      WaitForHalves();
+      return false;
+    }
+    Page page;
+    try {
+      Fetch(head.table_.Page(ask, shard_, head.ordered_ || ask.from.at == Cursor::At::kGroup), page, 0);
+    } catch (const TooMuch& fault) {
+      Trouble(fault);
+      throw;
+    }
+    if (page.rows > ask.limit) throw Fatal("the store gave " + Number(page.rows) + " rows where at most " + Number(ask.limit) + " were asked for: it does not keep LIMIT");
+    if (page.rows >= ask.limit) head.most_seen_ = std::max(head.most_seen_.load(), page.rows);
+    else if (!Complete(ask, page.rows)) ask.limit = page.rows;
+    const Got got = Judge(page, ask.limit);
+    host.Debug(shard_ + " " + TimeText(ask.from.time) + " to " + TimeText(ask.to) + (ask.from.offset ? " from row " + Number(ask.from.offset) : "") + ": " + Number(page.rows) +
+               " rows of " + Number(ask.limit));
+    std::int64_t rows = 0;
+    {
+      const std::lock_guard lock(head.mutex_);
+      rows = walk_->Take(ask, got, &head.shards_.at(shard_).rates);
+      head.ledger_.Advance(id_, walk_->cursor().time);
+    }
+    if (!manifest_slice) reach_->Took(ask, got);
+    if (manifest_slice && got.rows >= ask.limit && got.whole > 0) host.Count("slices_recut");
+    Fine();
+    if (ask.from.at == Cursor::At::kGroup && ask.from.offset) host.Count("pages_by_offset");
+    if (!rows && walk_->cursor().at == Cursor::At::kGroup && got.rows) {
+      host.Warn("order_by does not tell all rows apart: more than " + Number(ask.limit) + " have one key at " + TimeText(got.last_time) + ", and are read by offset");
+      continue;
+    }
+    Give(page, rows, out);
+    position = walk_->cursor().Save();
+    return true;
+  }
+}
+
+bool ClickhouseSource::NextArticle(ArrowArray* out, std::string& position) {
+  ClickhouseSource& head = Head();
+  while (ready_.empty()) {
+    std::optional<Article::Question> q;
+    {
+      const std::lock_guard lock(head.mutex_);
+      q = article_->Next(head.shards_.at(shard_).statistics, head.ledger_.End(id_));
+      if (q) head.ledger_.Claim(id_, q->to);
+    }
+    if (!q) {
+      WaitForHalves();
+      return false;
+    }
+    const clickhouse::Ask ask{{Cursor::At::kTime, q->from, {}, q->offset}, q->to, max_rows_per_request};
+    if (q->count) {
+      article_->TookCount(CountOf(ask));
+      continue;
+    }
+    Page page;
+    Fetch(head.table_.Page(ask, shard_, true), page, 0);
+    const std::int64_t rows = page.rows;
+    if (rows >= ask.limit) head.most_seen_ = std::max(head.most_seen_.load(), rows);
+    else if (!Complete(ask, rows)) throw Fatal("the store gives fewer rows than max_rows_per_request; make that " + Number(rows));
+    Article::Then then;
+    {
+      const std::lock_guard lock(head.mutex_);
+      then = article_->TookRows(rows, head.shards_.at(shard_).statistics);
+      head.ledger_.Advance(id_, article_->done());
+    }
+    if (q->offset) host.Count("pages_by_offset");
+    if (article_->huge()) host.Info("a slice at " + TimeText(q->from) + " held " + Number(article_->huge()) + " rows: huge, and kept out of the statistics");
+    if (then == Article::Then::kDrop) {
+      held_.clear();
+      continue;
+    }
+    // Where a run that is interrupted behind this page goes on: inside the slice, or behind it.
+    const Cursor after = rows >= ask.limit ? Cursor{Cursor::At::kTime, q->from, {Number(q->to)}, q->offset + rows} : Cursor{Cursor::At::kTime, article_->done(), {}, 0};
+    held_.push_back({std::move(page), after.Save()});
+    if (then == Article::Then::kHold) continue;
+    std::move(held_.begin(), held_.end(), std::back_inserter(ready_));
+    held_.clear();
+  }
+  Give(ready_.front().first, ready_.front().first.rows, out);
+  position = ready_.front().second;
+  ready_.pop_front();
+  return true;
+}
+
+}  // namespace etl::clickhouse

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// A store without a limit: a table in ranges of its sorting key, several at a time, or one stream.
+#include <etl/pack.h>
+
+#include <algorithm>
+
+#include "source.h"
+
+namespace etl::clickhouse {
+namespace {
+
+constexpr std::size_t kRangesInSplit = 8;
+constexpr std::int64_t kMostSampled = 200'000, kSamplesInRange = 16;
+constexpr std::size_t kStreamRows = 65'536;
+
+std::string SaveKey(const Key& key) { return Pack(key); }
+
+}  // namespace
+
+/// The borders of ranges that hold about page_bytes each: keys of a sample of the table, every sixteenth.  One scan of the key's
+/// columns.
+void ClickhouseSource::PlanRanges() {
+  Connection& c = Connected();
+  Statement about;
+  about.binds = table_.binds;
+  about += "SELECT sum(rows), sum(data_uncompressed_bytes) FROM system.parts WHERE active AND database = currentDatabase() AND table = ";
+  about.Bind("String", table);
+  std::int64_t rows = 0, bytes = 0;
+  try {
+    const auto r = c.Ask(about, "cannot read how large the table is");
+    if (!r.empty() && r[0].size() == 2) {
+      rows = std::atoll(r[0][0].c_str());
+      bytes = std::atoll(r[0][1].c_str());
+    }
+  } catch (const Error& e) {
+    if (e.status == ETL_RETRY || e.status == ETL_CANCELLED) throw;
+  }
+  ranges_.clear();
+  next_range_ = 0;
+  std::vector<Key> borders;
+  const std::int64_t wanted = bytes / std::max<std::int64_t>(page_bytes.value, 1);
+  if (rows > 0 && wanted > 1) {
+    const std::int64_t samples = std::min(kMostSampled, wanted * kSamplesInRange), one_in = std::max<std::int64_t>(1, rows / samples);
+    std::string columns;
+    for (const KeyColumn& k : table_.key) columns += (columns.empty() ? "" : ", ") + table_.Sample(k);
+    Statement s = table_.Aggregate(columns, 0, 0, "", false);
+    s += " AND rand() % " + std::to_string(one_in) + " = 0 ORDER BY ";
+    for (std::size_t i = 0; i < table_.key.size(); ++i) s += (i ? ", " : "") + Quote(table_.key[i].name);
+    const auto sample = c.Ask(s, "cannot take a sample of the keys of \"" + table + "\"");
+    const std::size_t step = std::max<std::size_t>(1, sample.size() / static_cast<std::size_t>(wanted));
+    for (std::size_t i = step; i < sample.size(); i += step) {
+      if (sample[i].size() == table_.key.size() && (borders.empty() || sample[i] != borders.back())) borders.push_back(sample[i]);
+    }
+  }
+  Key from;
+  for (Key& b : borders) {
+    ranges_.push_back({from, b});
+    from = std::move(b);
+  }
+  ranges_.push_back({from, {}});
+}
+
+bool ClickhouseSource::NextRanges(Split& out, std::string& state) {
+  if (next_range_ >= ranges_.size()) return false;
+  // Fewer at a time towards the end, so that readers end together.
+  const std::size_t left = ranges_.size() - next_range_, n = std::clamp<std::size_t>(left / 16, 1, kRangesInSplit);
+  std::vector<std::string> parts;
+  out.id = "r" + std::to_string(next_range_);
+  for (std::size_t i = 0; i < n; ++i, ++next_range_) {
+    parts.push_back(SaveKey(ranges_[next_range_].from));
+    parts.push_back(SaveKey(ranges_[next_range_].to));
+  }
+  out.state = Pack(parts);
+  std::vector<std::string> rest;
+  for (std::size_t i = next_range_; i < ranges_.size(); ++i) rest.push_back(SaveKey(ranges_[i].from));
+  state = Pack({std::to_string(next_range_), Pack(rest)});
+  return true;
+}
+
+void ClickhouseSource::OpenRanges(const Split& split, std::string_view position) {
+  const auto parts = Unpack(split.state);
+  own_ranges_.clear();
+  for (std::size_t i = 0; i + 1 < parts.size(); i += 2) own_ranges_.push_back({Unpack(parts[i]), Unpack(parts[i + 1])});
+  at_range_ = 0;
+  dense_.reset();
+  if (position.empty()) return;
+  const auto at = Unpack(position);
+  at_range_ = static_cast<std::size_t>(std::atoll(at.at(0).c_str()));
+  if (at.size() > 1) dense_ = std::make_unique<Dense>(Dense{Unpack(at[1]), std::atoll(at.at(2).c_str()), at.at(3) == "1"});
+}
+
+/// A range is asked for without an order and taken when it is whole.  One that is much larger than it should be is read in order, page
+/// by page.
+bool ClickhouseSource::NextRange(ArrowArray* out, std::string& position) {
+  const ClickhouseSource& head = Head();
+  const Table& t = head.table_;
+  if (at_range_ >= own_ranges_.size()) return false;
+  const Range& range = own_ranges_[at_range_];
+  Page page;
+  if (!dense_) {
+    try {
+      Fetch(t.Range(range.from, range.to, 0), page, 4 * page_bytes.value);
+      const std::int64_t rows = page.rows;
+      Give(page, rows, out);
+      position = Pack({std::to_string(++at_range_)});
+      return true;
+    } catch (const TooMuch&) {
+      host.Count("made_smaller");
+      dense_ = std::make_unique<Dense>(Dense{range.from, 0, false});
+      page = Page();
+      if (!dense_rows_) dense_rows_ = 65'536;
+    }
+  }
+  for (;;) {
+    try {
+      Fetch(t.Ordered(dense_->from, range.to, dense_->offset, dense_->group, dense_rows_), page, 16 * page_bytes.value);
+      break;
+    } catch (const TooMuch&) {
+      if (dense_rows_ <= 1) throw;
+      dense_rows_ = std::max<std::int64_t>(1, dense_rows_ / 4);
+      host.Count("made_smaller");
+      page = Page();
+    }
+  }
+  const Got got = Judge(page, dense_rows_);
+  std::int64_t rows = got.rows;
+  if (got.rows < dense_rows_) {
+    if (dense_->group) {
+      dense_->group = false;   // behind the key
+      dense_->offset = -1;
+    } else {
+      dense_.reset();
+      ++at_range_;
+    }
+  } else if (dense_->group) {
+    dense_->offset += got.rows;
+  } else if (got.whole > 0) {
+    rows = got.whole;
+    *dense_ = {got.last, 0, false};
+  } else {
+    *dense_ = {got.last, got.rows, true};
+  }
+  if (page.bytes() < page_bytes.value / 4 && dense_rows_ < 1 << 20) dense_rows_ *= 2;
+  Give(page, rows, out);
+  position = dense_ ? Pack({std::to_string(at_range_), Pack(dense_->from), std::to_string(dense_->offset), dense_->group ? "1" : "0"}) : Pack({std::to_string(at_range_)});
+  return true;
+}
+
+bool ClickhouseSource::NextStreamed(ArrowArray* out, std::string& position) {
+  ClickhouseSource& head = Head();
+  if (ended_) return false;
+  const std::string doing = table.empty() ? "cannot read from the query" : "cannot read from \"" + table + "\"";
+  try {
+    Connection& c = Connected();
+    if (!streaming_) {
+      host.Count("requests");
+      at_row_ = 0;
+      c.Begin(query.empty() ? head.table_.Select() : head.table_.Query(query), false, doing);
+      streaming_ = true;
+    }
+    Page page;
+    const Caps caps{max_row_bytes.value, 1 << 24};
+    for (;;) {
+      const bool more = c.Next(head.table_.read, caps, page);
+      if (page.rows && at_row_ + page.rows <= skip_) {   // counted off
+        at_row_ += page.rows;
+        page = Page();
+      }
+      if (!more) ended_ = true;
+      if (ended_ || page.rows >= static_cast<std::int64_t>(kStreamRows) || page.bytes() > page_bytes.value) break;
+    }
+    const std::int64_t rows = page.rows, drop = std::max<std::int64_t>(0, skip_ - at_row_);
+    at_row_ += rows;
+    if (rows == 0 || drop >= rows) {
+      position = std::to_string(std::max(at_row_, skip_));
+      if (ended_) return false;
+      Page none;
+      Give(none, 0, out);
+      return true;
+    }
+    Give(page, rows, out);
+    if (drop) Behead(out, drop);
+    skip_ = at_row_;
+    position = std::to_string(at_row_);
+    return true;
+  } catch (const Error&) {
+    Connected().Abandon();
+    streaming_ = false;
+    ended_ = false;
+    throw;
+  }
+}
+
+}  // namespace etl::clickhouse

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "walk.h"
+
+#include <etl/pack.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+namespace etl::clickhouse {
+
+std::string Cursor::Save() const {
+  std::vector<std::string> parts = {std::to_string(static_cast<int>(at)), std::to_string(time), std::to_string(offset)};
+  parts.insert(parts.end(), key.begin(), key.end());
+  return Pack(parts);
+}
+
+Cursor Cursor::Load(std::string_view text) {
+  const auto parts = Unpack(text);
+  if (parts.size() < 3) throw Fatal("the saved position is not one of this source's; start anew with 'etl state reset'");
+  Cursor c;
+  c.at = static_cast<At>(std::clamp(std::atoi(parts[0].c_str()), 0, 3));
+  c.time = std::atoll(parts[1].c_str());
+  c.offset = std::atoll(parts[2].c_str());
+  c.key.assign(parts.begin() + 3, parts.end());
+  return c;
+}
+
+std::int64_t Walk::Take(const Ask& ask, const Got& got, Rates* rates) {
+  const std::int64_t begin = ask.from.time;
+  if (ask.from.at == Cursor::At::kGroup) {
+    if (got.rows >= ask.limit) {
+      cursor_.offset += got.rows;
+    } else {
+      // A hot second says nothing of the minute that it is in.
+      if (seconds_) cursor_ = {Cursor::At::kTime, cursor_.time + 1, {}, 0};
+      else cursor_ = {Cursor::At::kAfter, cursor_.time, std::move(cursor_.key), 0};
+    }
+    return got.rows;
+  }
+  if (got.rows < ask.limit) {
+    cursor_ = {Cursor::At::kTime, std::max(ask.to, begin), {}, 0};
+    if (rates) rates->Learn(begin, ask.to, got.rows);
+    return got.rows;
+  }
+  if (rates) {
+    if (got.first_time - begin > 1) rates->Learn(begin, got.first_time, 0);
+    if (got.last_time > got.first_time) rates->Learn(got.first_time, got.last_time, std::max<std::int64_t>(got.whole, 1));
+  }
+  cursor_.key = got.last;
+  cursor_.time = got.last_time;
+  cursor_.offset = 0;
+  if (got.whole > 0) {
+    cursor_.at = Cursor::At::kKey;
+    return got.whole;
+  }
+  cursor_.at = Cursor::At::kGroup;
+  if (!ordered_) return 0;
+  cursor_.offset = got.rows;
+  return got.rows;
+}
+
+std::int64_t Reach::Next(const Rates& rates, const Cursor& from, std::int64_t limit, std::int64_t end) const {
+  // What is not known is not leapt into: at most so many times as far as last.  Where less comes than is expected, again and again, it
+  // is expected wrongly, and a request that reaches too far costs less than two.
+  const double boost = static_cast<double>(1LL << std::min(2 * std::max(short_ - 1, 0), 40));
+  const bool known = rates.Knows(from.time) && rates.Knows(from.time + last_);
+  const std::int64_t most = known ? std::max<std::int64_t>(last_ * 64, 86400) : last_ * (short_ ? 8 : 16);
+  const std::int64_t to = rates.Reach(from.time, limits_ * factor_ * boost * static_cast<double>(limit), std::max<std::int64_t>(most, 2));
+  return std::min(std::max(to, from.time + 1), end);
+}
+
+void Reach::Took(const Ask& ask, const Got& got) {
+  if (ask.from.at == Cursor::At::kGroup) return;
+  short_ = got.rows < ask.limit / 2 ? short_ + 1 : 0;
+  // Of a full page: how far it came, not how far it was to reach.
+  last_ = got.rows < ask.limit ? ask.to - ask.from.time : got.last_time - got.first_time;
+  last_ = std::max<std::int64_t>(last_, 1);
+}
+
+void Reach::Smaller() { factor_ = std::max(factor_ / 2, 1.0 / 64); }
+void Reach::Larger() { factor_ = std::min(factor_ * 1.25, 1.0); }
+
+}  // namespace etl::clickhouse

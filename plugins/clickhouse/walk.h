@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+/// How a range of time is pulled from a store that gives at most N rows a request: what to ask next, and how much of an answer
+/// is complete.  No I/O; the store may be a real one or one of a test.
+///
+/// Rows come in the order of a key that begins with the time.  An answer with fewer rows than were asked for is complete.  A full
+/// one is cut before its last key: other rows with that key may not have come.  Only where a whole page has one key it is
+/// paged by offset, in an order over all columns.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rates.h"
+
+namespace etl::clickhouse {
+
+using Key = std::vector<std::string>;   ///< values of the key's columns as text, the time first
+
+struct Cursor {
+  enum class At { kTime, kKey, kAfter, kGroup };
+  At at = At::kTime;
+  std::int64_t time = 0;     ///< second; all before it is done
+  Key key;                   ///< kKey: from this one on; kAfter: behind it; kGroup: in it
+  std::int64_t offset = 0;   ///< kGroup
+  std::string Save() const;
+  static Cursor Load(std::string_view text);
+};
+
+struct Ask {
+  Cursor from;
+  std::int64_t to = 0;       ///< second; rows before it
+  std::int64_t limit = 0;
+};
+
+struct Got {
+  std::int64_t rows = 0;
+  std::int64_t whole = 0;    ///< rows before the first with the last row's key
+  Key last;                  ///< the last row's key
+  std::int64_t first_time = 0, last_time = 0;   ///< seconds of the first and last row
+};
+
+/// One thread at a time.
+class Walk {
+ public:
+  /// `ordered`: pages come in an order over all columns, so that a page of one key alone need not be read again for the first offset.
+  /// `seconds`: the key is the time alone, in whole seconds, so that behind a second is the next one.
+  Walk(Cursor from, bool ordered, bool seconds) : cursor_(std::move(from)), ordered_(ordered), seconds_(seconds) {}
+  const Cursor& cursor() const { return cursor_; }
+  bool Done(std::int64_t end) const { return cursor_.at != Cursor::At::kGroup && cursor_.time >= end; }
+  Ask Next(std::int64_t to, std::int64_t limit) const { return {cursor_, to, limit}; }
+  /// How many rows of an answer, from its front, are to be delivered.  Moves the cursor behind them.  What was learned goes to `rates`.
+  std::int64_t Take(const Ask& ask, const Got& got, Rates* rates);
+
+ private:
+  Cursor cursor_;
+  bool ordered_, seconds_;
+};
+
+/// How far the next request reaches.  One thread at a time.
+class Reach {
+ public:
+  /// `slice`: seconds of the first.
+  Reach(double limits, std::int64_t slice) : limits_(limits), last_(slice) {}
+  std::int64_t Next(const Rates& rates, const Cursor& from, std::int64_t limit, std::int64_t end) const;
+  void Took(const Ask& ask, const Got& got);
+  /// The server had trouble with it, or answers quickly again.
+  void Smaller();
+  void Larger();
+  double factor() const { return factor_; }
+
+ private:
+  double limits_, factor_ = 1;
+  std::int64_t last_;          ///< seconds of the last window
+  int short_ = 0;              ///< answers in a row that were less than half full
+};
+
+}  // namespace etl::clickhouse
