@@ -33,7 +33,7 @@ class Embed : public Transform {
   std::string cut_column, cache, provider = "auto", precision = "model", runtime, sha256, custom_ops_library, model_output;
   std::optional<std::string> pooling, prefix, prompt;
   std::optional<bool> normalize;
-  std::int64_t max_tokens = 0, sessions = 0, threads = 0, batch_tokens = 0, window = 512;
+  std::int64_t max_tokens = 0, sessions = 0, threads = 0, batch_tokens = 0, window = 1024;
   std::chrono::nanoseconds linger{std::chrono::milliseconds(100)};
   Bytes cache_limit{std::int64_t{10} << 30};
   std::vector<std::string> allow;
