@@ -1,26 +1,12 @@
-.print The ten largest sections of the packages that this machine could install
-SELECT section,
-       count(*) AS packages,
-       printf('%.1f GB', sum(installed_bytes) / 1e9) AS size,
-       (max(installed_bytes) / 1000000) || ' MB: ' || name AS largest
-FROM packages
-WHERE NOT installed
-GROUP BY section
-ORDER BY sum(installed_bytes) DESC
-LIMIT 10;
+-- The three packages nearest to each question.  Vectors have length 127, so that their product over 127 times 127 is the cosine.
+CREATE TEMP TABLE asked (place INTEGER, question TEXT, value INTEGER, PRIMARY KEY (place, question)) WITHOUT ROWID;
+INSERT INTO asked SELECT number.key, question, number.value FROM questions, json_each(questions.vector) AS number;
+CREATE TEMP TABLE near AS
+  SELECT question, packages.rowid AS package, sum(asked.value * number.value) / 16129.0 AS likeness
+  FROM packages CROSS JOIN json_each(packages.vector) AS number CROSS JOIN asked ON asked.place = number.key
+  GROUP BY package, question;
 
-.print What the installed packages need most
-WITH needs AS (
-  SELECT DISTINCT packages.name, replace(substr(trim(value), 1, instr(trim(value) || ' ', ' ') - 1), ':any', '') AS needed
-  FROM packages, json_each('["' || replace(packages.depends, ',', '","') || '"]')
-  WHERE installed AND depends IS NOT NULL
-)
-SELECT needed, count(*) AS by_packages, max(packages.summary) AS what_it_is
-FROM needs LEFT JOIN packages ON packages.name = needed AND packages.installed
-GROUP BY needed
-ORDER BY by_packages DESC, needed
-LIMIT 10;
-
-.print All in all
-SELECT count(*) AS rows, sum(installed) AS installed, count(DISTINCT name) AS names, count(DISTINCT maintainer) AS maintainers
-FROM packages;
+SELECT question, name, summary, printf('%.2f', likeness) AS likeness
+FROM (SELECT *, row_number() OVER (PARTITION BY question ORDER BY likeness DESC) AS place FROM near) JOIN packages ON packages.rowid = package
+WHERE place <= 3
+ORDER BY question, place;

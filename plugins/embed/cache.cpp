@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cache.h"
+
+#include <etl/error.h>
+
+#include <cstring>
+#include <ctime>
+#include <stdexcept>
+
+namespace etl::embed {
+namespace {
+
+constexpr std::size_t kRowsTogether = 512;
+constexpr int kBusyMs = 30'000;
+
+}  // namespace
+
+void Cache::Run(const char* sql) {
+  if (sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) throw std::runtime_error(sqlite3_errmsg(db_.get()));
+}
+
+Cache::Statement Cache::Prepare(const char* sql) {
+  sqlite3_stmt* s = nullptr;
+  if (sqlite3_prepare_v2(db_.get(), sql, -1, &s, nullptr) != SQLITE_OK) throw std::runtime_error(sqlite3_errmsg(db_.get()));
+  return Statement(s);
+}
+
+void Cache::Step(sqlite3_stmt* s) {
+  const int rc = sqlite3_step(s);
+  sqlite3_reset(s);
+  if (rc != SQLITE_DONE && rc != SQLITE_ROW) throw std::runtime_error(sqlite3_errmsg(db_.get()));
+}
+
+Cache::Cache(const std::string& path, std::int64_t limit, std::size_t dims, std::function<void(const std::string&)> warn)
+    : path_(path), limit_(limit), today_(static_cast<std::int64_t>(std::time(nullptr)) / 86'400), dims_(dims), warn_(std::move(warn)) {
+  try {
+    sqlite3* db = nullptr;
+    const int rc = sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+    db_.reset(db);
+    if (rc != SQLITE_OK) throw std::runtime_error(sqlite3_errmsg(db));
+    sqlite3_busy_timeout(db, kBusyMs);
+    // After a loss of power the newest vectors may be gone; none is ever half there.
+    Run("PRAGMA journal_mode = WAL");
+    Run("PRAGMA synchronous = NORMAL");
+    Run("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, used INTEGER NOT NULL, vector BLOB NOT NULL)");
+    Run("CREATE INDEX IF NOT EXISTS vectors_used ON vectors (used)");
+    find_ = Prepare("SELECT vector, used FROM vectors WHERE key = ?");
+    put_ = Prepare("INSERT OR REPLACE INTO vectors (key, used, vector) VALUES (?, ?, ?)");
+    touch_ = Prepare("UPDATE vectors SET used = ? WHERE key = ?");
+    drop_ = Prepare("DELETE FROM vectors WHERE rowid IN (SELECT rowid FROM vectors ORDER BY used LIMIT ?)");
+    used_ = Prepare("SELECT (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size), (SELECT freelist_count FROM pragma_freelist_count) * (SELECT page_size FROM pragma_page_size)");
+  } catch (const std::exception& e) {
+    throw ConfigError("cache", "the cache " + path + " cannot be used: " + e.what());
+  }
+}
+
+Cache::~Cache() { Save(); }
+
+bool Cache::Find(Text& text) {
+  if (broken_) return false;
+  sqlite3_bind_blob(find_.get(), 1, text.key, sizeof text.key, SQLITE_STATIC);
+  const int rc = sqlite3_step(find_.get());
+  bool found = false, old = false;
+  if (rc == SQLITE_ROW && static_cast<std::size_t>(sqlite3_column_bytes(find_.get(), 0)) == dims_ * sizeof(float)) {
+    text.vector.resize(dims_);
+    std::memcpy(text.vector.data(), sqlite3_column_blob(find_.get(), 0), dims_ * sizeof(float));
+    found = true;
+    old = sqlite3_column_int64(find_.get(), 1) < today_;
+  }
+  sqlite3_reset(find_.get());
+  if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+    broken_ = true;
+    warn_("the cache " + path_ + " can no longer be read, all texts go to the model: " + sqlite3_errmsg(db_.get()));
+  }
+  if (old) rows_.push_back({{text.key[0], text.key[1]}, {}});
+  if (rows_.size() >= kRowsTogether) Save();
+  return found;
+}
+
+void Cache::Put(const Text& text) {
+  rows_.push_back({{text.key[0], text.key[1]}, text.vector});
+  if (rows_.size() >= kRowsTogether) Save();
+}
+
+std::int64_t Cache::Used() {
+  if (sqlite3_step(used_.get()) != SQLITE_ROW) throw std::runtime_error(sqlite3_errmsg(db_.get()));
+  const std::int64_t bytes = sqlite3_column_int64(used_.get(), 0) - sqlite3_column_int64(used_.get(), 1);
+  sqlite3_reset(used_.get());
+  return bytes;
+}
+
+/// Pages of dropped rows are taken again, so the file grows no further.
+void Cache::MakeRoom() {
+  const std::int64_t row = static_cast<std::int64_t>(dims_ * sizeof(float)) + 64;
+  const std::int64_t wanted = static_cast<std::int64_t>(rows_.size()) * row;
+  for (std::int64_t used = Used(); used > 0 && used + wanted > limit_; used = Used()) {
+    sqlite3_bind_int64(drop_.get(), 1, (used + wanted - limit_) / row + 1);
+    Step(drop_.get());
+    if (sqlite3_changes(db_.get()) == 0) return;
+  }
+}
+
+void Cache::Save() noexcept {
+  if (rows_.empty() || broken_) return;
+  try {
+    Run("BEGIN IMMEDIATE");
+    try {
+      MakeRoom();
+      for (const Row& r : rows_) {
+        sqlite3_stmt* const s = r.vector.empty() ? touch_.get() : put_.get();
+        const int key = r.vector.empty() ? 2 : 1;
+        sqlite3_bind_blob(s, key, r.key, sizeof r.key, SQLITE_STATIC);
+        sqlite3_bind_int64(s, 3 - key, today_);
+        if (!r.vector.empty()) sqlite3_bind_blob(s, 3, r.vector.data(), static_cast<int>(r.vector.size() * sizeof(float)), SQLITE_STATIC);
+        Step(s);
+      }
+      Run("COMMIT");
+    } catch (...) {
+      sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+      throw;
+    }
+  } catch (const std::exception& e) {
+    broken_ = true;
+    warn_("the cache " + path_ + " can no longer be written, later runs embed these texts again: " + e.what());
+  }
+  rows_.clear();
+}
+
+}  // namespace etl::embed

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <sqlite3.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "schedule.h"
+
+namespace etl::embed {
+
+/// Vectors of earlier runs, in an SQLite file that several runs may use at once.  A vector is in it whole or not at all,
+/// whenever a run is killed.  One thread.
+class Cache {
+ public:
+  /// `limit`: bytes of the file; vectors that were used longest ago make room.  `warn` is told, once, when it can no longer be
+  /// written.  Throws ConfigError("cache").
+  Cache(const std::string& path, std::int64_t limit, std::size_t dims, std::function<void(const std::string&)> warn);
+  ~Cache();
+  Cache(const Cache&) = delete;
+  Cache& operator=(const Cache&) = delete;
+  /// True: the text has its vector now.
+  bool Find(Text& text);
+  /// Written by Save(), or when enough have come together.
+  void Put(const Text& text);
+  void Save() noexcept;
+
+ private:
+  struct Row {
+    std::uint64_t key[2];
+    std::vector<float> vector;   ///< none: only used again
+  };
+  struct Close {
+    void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
+    void operator()(sqlite3_stmt* s) const { sqlite3_finalize(s); }
+  };
+  using Statement = std::unique_ptr<sqlite3_stmt, Close>;
+
+  void Run(const char* sql);
+  Statement Prepare(const char* sql);
+  void Step(sqlite3_stmt* s);
+  std::int64_t Used();
+  void MakeRoom();
+
+  std::string path_;
+  std::int64_t limit_, today_;
+  std::size_t dims_;
+  std::function<void(const std::string&)> warn_;
+  std::unique_ptr<sqlite3, Close> db_;
+  Statement find_, put_, touch_, drop_, used_;
+  std::vector<Row> rows_;
+  bool broken_ = false;
+};
+
+}  // namespace etl::embed

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "embed.h"
+
+#include <etl/take.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace etl::embed {
+namespace {
+
+constexpr std::chrono::milliseconds kLook{4};        // how often it is seen what the model has done
+constexpr std::chrono::seconds kReportEvery{1};
+constexpr std::int64_t kRowsOut = 256;               // of a batch that leave together
+
+using Clock = std::chrono::steady_clock;
+
+/// "1,204"
+std::string Grouped(std::int64_t n) {
+  std::string s = std::to_string(n);
+  for (std::size_t i = s.size(); i > 3; i -= 3) s.insert(i - 3, ",");
+  return s;
+}
+
+std::string Percent(double part, double all) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f %%", all > 0 ? 100 * part / all : 0);
+  return text;
+}
+
+Element ElementOf(const std::string& name) {
+  return name == "float16" ? Element::kFloat16 : name == "int8" ? Element::kInt8 : name == "binary" ? Element::kBinary : Element::kFloat32;
+}
+
+ChunkEnd EndOf(const std::string& name) { return name == "token" ? ChunkEnd::kToken : name == "line" ? ChunkEnd::kLine : ChunkEnd::kSentence; }
+
+}  // namespace
+
+Embed::~Embed() {
+  if (!is_worker() || !engine_) return;
+  try {
+    Report(true);
+  } catch (...) {  // a line less in the log
+  }
+  interruptible_ = nullptr;
+}
+
+ModelOptions Embed::Wanted() const {
+  ModelOptions o;
+  const auto allows = [this](const char* what) { return std::find(allow.begin(), allow.end(), what) != allow.end(); };
+  o.choice = {model, file, pooling, prefix, prompt, normalize, max_tokens, sha256, allows("external_data"), allows("custom_ops")};
+  o.runtime = runtime;
+  o.provider = provider;
+  o.provider_options = provider_options;
+  o.bf16 = precision == "bf16";
+  o.output = model_output;
+  o.custom_ops_library = custom_ops_library;
+  return o;
+}
+
+const Model& Embed::Load() {
+  if (!loaded_) loaded_ = std::make_shared<Model>(Wanted());
+  return *loaded_;
+}
+
+std::string Embed::Identity() { return "fingerprint=" + Load().fingerprint(); }
+
+void Embed::CheckNew(const Schema& in, const std::string& name, const char* option) const {
+  if (name.empty()) throw ConfigError(option, "name a column");
+  if (std::any_of(in.begin(), in.end(), [&](const Field& f) { return f.name == name; })) {
+    throw ConfigError(option, "the rows have a column \"" + name + "\" already");
+  }
+}
+
+Schema Embed::Describe(const Schema& in) {
+  const auto arrow = detail::OwnSchema(in);
+  const TextOf checked(text, *arrow);
+  for (const std::string& k : chunk.key) TextOf("{" + k + "}", *arrow);
+  if (chunks() && chunk.key.empty()) throw ConfigError("chunk.key", "name the columns that tell texts apart, so that chunks have ids");
+  CheckNew(in, output, "output");
+  const Model& m = Load();
+  const auto window_of = static_cast<std::size_t>(chunk.tokens);
+  if (chunks() && (window_of > m.room() || (window_of && chunk.overlap >= chunk.tokens) || static_cast<std::size_t>(chunk.overlap) >= m.room())) {
+    throw ConfigError(window_of > m.room() ? "chunk.tokens" : "chunk.overlap", "the model takes " + std::to_string(m.room()) + " tokens, and the overlap must be less than a chunk");
+  }
+  Schema out = in;
+  Field vector{output, VectorType(ElementOf(element), m.dims()), true};
+  vector.type.metadata = detail::Metadata("etl.fingerprint", m.fingerprint());
+  vector.type.children[0].nullable = false;
+  out.push_back(std::move(vector));
+  const auto add = [&](const std::string& name, Type type, const char* option) {
+    CheckNew(out, name, option);
+    out.push_back({name, std::move(type), false});
+  };
+  if (!cut_column.empty()) add(cut_column, Bool(), "cut_column");
+  if (chunks()) {
+    add("chunk_id", Utf8(), "on_long");
+    add("chunk", Int32(), "on_long");
+    add("chunks", Int32(), "on_long");
+    if (!chunk.text.empty()) add(chunk.text, Utf8(), "chunk.text");
+  }
+  return out;
+}
+
+void Embed::Open(const Schema&) {
+  HeadAs<Embed>().Load();
+  loaded_ = HeadAs<Embed>().loaded_;
+  element_ = ElementOf(element);
+  text_of_ = std::make_unique<TextOf>(text, in_schema());
+  for (const std::string& k : chunk.key) keys_.emplace_back("{" + k + "}", in_schema());
+  if (chunks()) {
+    for (const Token& t : loaded_->tokenizer().Encode(loaded_->folder().prefix)) prefix_ids_.push_back(t.id);
+  }
+  if (!cache.empty()) {
+    cache_ = std::make_unique<Cache>(cache, cache_limit.value, static_cast<std::size_t>(loaded_->dims()), [this](const std::string& m) { host.Warn(m); });
+  }
+  engine_ = std::make_unique<Engine>(loaded_, Setting{static_cast<int>(sessions), static_cast<int>(threads), static_cast<std::size_t>(batch_tokens)},
+                                     static_cast<std::size_t>(window));
+  interruptible_ = engine_.get();
+  began_ = host.Now();
+  host.Info("model " + loaded_->folder().file + ": " + std::to_string(loaded_->dims()) + " dimensions, " + Name(loaded_->folder().pooling) + " pooling, at most " +
+            std::to_string(loaded_->folder().max_tokens) + " tokens; provider " + loaded_->provider() + " of ONNX Runtime " + loaded_->runtime().version() +
+            "; fingerprint " + loaded_->fingerprint());
+}
+
+void Embed::Apply(const Rows& in) {
+  const auto source = std::make_shared<Source>();
+  source->id = in.id();
+  source->first_row = in.row(0);
+  source->parts = 1;   // until all rows are seen
+  source->array = in.Keep();
+  for (std::int64_t first = 0; first < in.size(); first += kRowsOut) {
+    const std::int64_t last = std::min(first + kRowsOut, in.size());
+    Held& held = held_.emplace_back();
+    held.source = source;
+    ++source->parts;
+    for (std::int64_t row = first; row < last; ++row) {
+      AddRow(in, row, held);
+      while (engine_->full()) Pump(std::chrono::milliseconds(100));
+    }
+    held.whole = in.size() <= kRowsOut && static_cast<std::int64_t>(held.pieces.size()) == in.size() && !chunks();
+    if (--held.open == 0) EmitHeld(held);
+  }
+  if (--source->parts == 0) host.Finished(source->id);
+  Pump(std::chrono::nanoseconds(0));
+}
+
+std::string Embed::RowName(const Rows& in, std::int64_t row) const {
+  std::string name;
+  for (const TextOf& key : keys_) {
+    if (!name.empty()) name += ", ";
+    key.Append(in.array(), row, name);
+  }
+  return name.empty() ? "row " + std::to_string(in.row(row) + 1) : name;
+}
+
+void Embed::AddRow(const Rows& in, std::int64_t row, Held& held) {
+  std::string value;
+  const bool there = text_of_->Append(in.array(), row, value);
+  if (ValidUtf8(value) != value.size()) {
+    if (on_invalid_utf8 == "error") return host.Reject(in.row(row), "the text is not UTF-8 at byte " + std::to_string(ValidUtf8(value)));
+    value = Repaired(value);
+    ++count_.repaired;
+  }
+  const auto begin = Clock::now();
+  const Tokenizer& tokenizer = loaded_->tokenizer();
+  const std::string& before = loaded_->folder().prefix;
+  std::vector<Token> tokens;
+  if (there) tokens = tokenizer.Encode(before.empty() ? value : before + value);
+  const bool empty = !there || tokens.empty() || (!before.empty() && tokenizer.Encode(value).empty());
+  count_.tokenizing += std::chrono::duration<double>(Clock::now() - begin).count();
+  ++count_.texts;
+  count_.tokens += static_cast<std::int64_t>(tokens.size());
+  Piece piece;
+  piece.row = row;
+  if (empty) {
+    ++count_.empty;
+    if (on_empty == "reject") return host.Reject(in.row(row), "the text is empty");
+    if (on_empty == "fail") throw Fatal("the text of " + RowName(in, row) + " is empty");
+    if (on_empty == "zero" || on_empty == "null") {
+      piece.chunk_text = value;
+      held.pieces.push_back(std::move(piece));
+      return;
+    }
+  }
+  if (tokens.size() > loaded_->room()) {
+    if (chunks()) return AddChunks(value, row, held);
+    const std::string what = Grouped(static_cast<std::int64_t>(tokens.size())) + " tokens, " + Grouped(static_cast<std::int64_t>(loaded_->room())) + " is the most";
+    if (on_long == "reject") return host.Reject(in.row(row), "the text has " + what);
+    if (on_long == "fail") throw Fatal("the text of " + RowName(in, row) + " has " + what);
+    ++count_.cut_texts;
+    count_.cut_tokens += static_cast<std::int64_t>(tokens.size() - loaded_->room());
+    tokens.resize(loaded_->room());
+    piece.cut = true;
+  } else if (chunks() && chunk.tokens && tokens.size() > static_cast<std::size_t>(chunk.tokens)) {
+    return AddChunks(value, row, held);
+  }
+  if (!chunk.text.empty()) piece.chunk_text = value;
+  std::vector<std::uint32_t> ids = tokenizer.before();
+  for (const Token& t : tokens) ids.push_back(t.id);
+  ids.insert(ids.end(), tokenizer.behind().begin(), tokenizer.behind().end());
+  AddPiece(std::move(piece), std::move(ids), held);
+}
+
+void Embed::AddChunks(const std::string& value, std::int64_t row, Held& held) {
+  const Tokenizer& tokenizer = loaded_->tokenizer();
+  const std::vector<Token> tokens = tokenizer.Encode(value, true);
+  const std::size_t room = loaded_->room() - prefix_ids_.size();
+  const std::size_t most = chunk.tokens ? std::min(static_cast<std::size_t>(chunk.tokens), room) : room;
+  const std::vector<Chunk> all = CutChunks(value, tokens, most, static_cast<std::size_t>(chunk.overlap), EndOf(chunk.at));
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    Piece piece;
+    piece.row = row;
+    piece.chunk = static_cast<std::int32_t>(i);
+    piece.chunks = static_cast<std::int32_t>(all.size());
+    if (!chunk.text.empty()) piece.chunk_text = value.substr(all[i].begin, all[i].end - all[i].begin);
+    std::vector<std::uint32_t> ids = tokenizer.before();
+    ids.insert(ids.end(), prefix_ids_.begin(), prefix_ids_.end());
+    for (std::size_t t = all[i].first; t < all[i].last; ++t) ids.push_back(tokens[t].id);
+    ids.insert(ids.end(), tokenizer.behind().begin(), tokenizer.behind().end());
+    AddPiece(std::move(piece), std::move(ids), held);
+  }
+}
+
+void Embed::AddPiece(Piece piece, std::vector<std::uint32_t> ids, Held& held) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  std::string known = loaded_->fingerprint();
+  known.append(reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof ids[0]);
+  if (!EVP_Digest(known.data(), known.size(), digest, nullptr, EVP_sha256(), nullptr)) throw Fatal("OpenSSL cannot compute SHA-256");
+  Key key{};
+  std::memcpy(key.half, digest, sizeof key.half);
+
+  const auto there = under_way_.find(key);
+  if (there != under_way_.end()) {
+    ++count_.same;
+    piece.text = there->second.text;
+    there->second.held.push_back(&held);
+    ++held.open;
+  } else {
+    piece.text = std::make_shared<Text>();
+    std::memcpy(piece.text->key, key.half, sizeof key.half);
+    if (cache_ && cache_->Find(*piece.text)) {
+      ++count_.hits;
+    } else {
+      piece.text->ids = std::move(ids);
+      if (engine_->window_empty()) oldest_ = host.Now();
+      under_way_[key] = {piece.text, {&held}};
+      ++held.open;
+      engine_->Add(piece.text);
+    }
+  }
+  held.pieces.push_back(std::move(piece));
+}
+
+void Embed::Finish(const TextPtr& done) {
+  if (cache_) cache_->Put(*done);
+  Key key{};
+  std::memcpy(key.half, done->key, sizeof key.half);
+  const auto at = under_way_.find(key);
+  const std::vector<Held*> waiting = std::move(at->second.held);
+  under_way_.erase(at);
+  for (Held* h : waiting) {
+    if (--h->open == 0) EmitHeld(*h);
+  }
+}
+
+void Embed::Pump(std::chrono::nanoseconds wait) {
+  const auto now = host.Now();
+  if (!engine_->window_empty() && engine_->hungry() && now >= oldest_ + linger) engine_->Start();
+  for (const TextPtr& t : engine_->Done(wait)) Finish(t);
+  if (engine_->working()) host.Wake(now + kLook);
+  else if (!engine_->window_empty()) host.Wake(oldest_ + linger);
+  if (now >= reported_ + kReportEvery) {
+    if (cache_) cache_->Save();
+    Report(false);
+  }
+}
+
+void Embed::Tick() { Pump(std::chrono::nanoseconds(0)); }
+
+void Embed::Flush() {
+  engine_->Start();
+  while (engine_->working()) {
+    for (const TextPtr& t : engine_->Done(std::chrono::milliseconds(100))) Finish(t);
+  }
+  if (cache_) cache_->Save();
+}
+
+void Embed::Interrupt() noexcept {
+  if (Engine* engine = interruptible_.load()) engine->Interrupt();
+}
+
+void Embed::EmitHeld(Held& held) {
+  const std::size_t step = static_cast<std::size_t>(kRowsOut) * 4;   // one row may have become many
+  for (std::size_t first = 0; first < held.pieces.size(); first += step) {
+    EmitPieces(held, first, std::min(first + step, held.pieces.size()));
+  }
+  Source& source = *held.source;
+  if (--source.parts == 0) host.Finished(source.id);
+  held_.remove_if([&](const Held& h) { return &h == &held; });
+}
+
+std::string Embed::ChunkId(const Held& held, const Piece& piece) const {
+  std::string id;
+  for (const TextOf& key : keys_) {
+    if (&key != keys_.data()) id += '-';
+    key.Append(held.source->array, piece.row, id);
+  }
+  return id + "#" + std::to_string(piece.chunk);
+}
+
+void Embed::EmitPieces(const Held& held, std::size_t first, std::size_t last) {
+  ArrowArray& in = held.source->array;
+  const auto there = static_cast<std::size_t>(in.n_children);
+  const std::vector<float> zeros(static_cast<std::size_t>(loaded_->dims()), 0.0f);
+  Column vectors(VectorType(element_, loaded_->dims())), cut(Bool()), ids(Utf8()), numbers(Int32()), counts(Int32()), texts(Utf8());
+  std::vector<std::uint64_t> origin;
+  std::vector<std::int64_t> rows;
+  for (std::size_t i = first; i < last; ++i) {
+    const Piece& p = held.pieces[i];
+    rows.push_back(p.row + in.offset);
+    origin.push_back(held.source->first_row + static_cast<std::uint64_t>(p.row));
+    if (!p.text && on_empty == "null") {
+      vectors.Null();
+    } else {
+      AppendVector(element_, p.text ? p.text->vector : zeros, vectors.child(0));
+      vectors.EndRow();
+    }
+    if (!cut_column.empty()) cut.Append(p.cut);
+    if (!chunks()) continue;
+    ids.Append(ChunkId(held, p));
+    numbers.Append(p.chunk);
+    counts.Append(p.chunks);
+    if (!chunk.text.empty()) texts.Append(p.chunk_text);
+  }
+  std::vector<ArrowArray> columns(there);
+  for (std::size_t c = 0; c < there; ++c) {
+    const auto i = static_cast<std::int64_t>(c);
+    if (held.whole) columns[c] = MoveColumn(in, i);
+    else Take(*in_schema().children[i], *in.children[i], rows, &columns[c]);
+  }
+  const auto add = [&](Column& column) { column.Finish(&columns.emplace_back()); };
+  add(vectors);
+  if (!cut_column.empty()) add(cut);
+  if (chunks()) {
+    add(ids);
+    add(numbers);
+    add(counts);
+    if (!chunk.text.empty()) add(texts);
+  }
+  ArrowArray out{};
+  MakeBatch(columns, static_cast<std::int64_t>(last - first), &out);
+  host.Emit(&out, origin.data());
+}
+
+void Embed::Report(bool last) {
+  const auto now = host.Now();
+  reported_ = now;
+  const Figures f = engine_->figures();
+  const double seconds = std::max(1e-9, std::chrono::duration<double>(now - began_).count());
+  host.Gauge("texts_per_s", static_cast<double>(count_.texts) / seconds);
+  host.Gauge("tokens_per_s", static_cast<double>(f.tokens) / seconds);
+  host.Gauge("padding_percent", f.padded ? 100.0 * static_cast<double>(f.padded - f.tokens) / static_cast<double>(f.padded) : 0);
+  host.Gauge("model_texts", static_cast<double>(f.texts));
+  host.Gauge("cache_hits", static_cast<double>(count_.hits));
+  host.Gauge("same_texts", static_cast<double>(count_.same));
+  host.Gauge("texts_cut", static_cast<double>(count_.cut_texts));
+  host.Gauge("texts_empty", static_cast<double>(count_.empty));
+  host.Gauge("model_busy_percent", 100 * f.busy_seconds / seconds);
+  host.Gauge("tokenizer_busy_percent", 100 * count_.tokenizing / seconds);
+  if (const auto s = engine_->setting(); s && !setting_said_) {
+    setting_said_ = true;
+    host.Info("calls the model with up to " + Grouped(static_cast<std::int64_t>(s->tokens)) + " tokens, " + std::to_string(s->sessions) + " at once with " +
+              std::to_string(s->threads) + (s->threads == 1 ? " thread each" : " threads each"));
+  }
+  if (!last) return;
+  if (count_.cut_texts) {
+    host.Warn(Grouped(count_.cut_texts) + " of " + Grouped(count_.texts) + " texts cut at " + Grouped(loaded_->folder().max_tokens) + " tokens; " +
+              Percent(static_cast<double>(count_.cut_tokens), static_cast<double>(count_.tokens)) + " of tokens");
+  }
+  if (count_.repaired) host.Warn(Grouped(count_.repaired) + " texts had bytes that are not UTF-8, embedded as U+FFFD");
+  if (count_.empty) host.Info(Grouped(count_.empty) + " of " + Grouped(count_.texts) + " texts were empty");
+}
+
+}  // namespace etl::embed

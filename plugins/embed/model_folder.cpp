@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model_folder.h"
+
+#include <etl/error.h>
+#include <openssl/evp.h>
+#include <simdjson.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+
+#include "onnx_file.h"
+
+namespace etl::embed {
+namespace {
+
+namespace fs = std::filesystem;
+using simdjson::dom::element;
+
+constexpr std::int64_t kLongest = 1 << 20;
+
+std::string ReadFile(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(in)), {});
+  if (!in.good() && !in.eof()) throw ConfigError("model", "cannot read " + path.string());
+  return bytes;
+}
+
+/// A JSON file of the folder; nothing where there is none.
+class Json {
+ public:
+  explicit Json(const fs::path& path) : path_(path) {
+    std::error_code ignored;
+    if (!fs::is_regular_file(path, ignored)) return;
+    if (const auto wrong = parser_.load(path.string()).get(root_)) {
+      throw ConfigError("model", path.string() + " is not JSON: " + simdjson::error_message(wrong));
+    }
+    there_ = true;
+  }
+  explicit operator bool() const { return there_; }
+  const element& root() const { return root_; }
+  template <class T>
+  std::optional<T> Get(std::string_view pointer) const {
+    T value{};
+    if (!there_ || root_.at_pointer(pointer).get(value)) return {};
+    return value;
+  }
+  std::string path() const { return path_.string(); }
+
+ private:
+  fs::path path_;
+  simdjson::dom::parser parser_;
+  element root_;
+  bool there_ = false;
+};
+
+Pooling PoolingOf(const std::string& name, const std::string& option) {
+  for (const Pooling p : {Pooling::kMean, Pooling::kCls, Pooling::kMax, Pooling::kLast}) {
+    if (name == Name(p)) return p;
+  }
+  throw ConfigError(option, "pooling \"" + name + "\" is not supported; there are mean, cls, max and last");
+}
+
+Pooling ReadPooling(const Json& file) {
+  static constexpr std::pair<const char*, const char*> kModes[] = {
+      {"/pooling_mode_mean_tokens", "mean"}, {"/pooling_mode_cls_token", "cls"}, {"/pooling_mode_max_tokens", "max"},
+      {"/pooling_mode_lasttoken", "last"}, {"/pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len"},
+      {"/pooling_mode_weightedmean_tokens", "weighted mean"}};
+  if (!file) return Pooling::kMean;
+  std::string found;
+  for (const auto& [key, name] : kModes) {
+    if (!file.Get<bool>(key).value_or(false)) continue;
+    if (!found.empty()) throw ConfigError("pooling", file.path() + " asks for " + found + " and " + name + " at once, which is not supported");
+    found = name;
+  }
+  if (const auto mode = file.Get<std::string_view>("/pooling_mode"); found.empty() && mode) found = *mode;
+  return found.empty() ? Pooling::kMean : PoolingOf(found, "pooling");
+}
+
+/// What modules.json lists, by the last part of each type: Transformer, Pooling, Normalize.  Returns the pooling's folder.
+std::string ReadModules(const Json& file, bool& normalize) {
+  std::string pooling = "1_Pooling";
+  simdjson::dom::array modules;
+  if (!file || file.root().get(modules)) return pooling;
+  for (const element module : modules) {
+    std::string_view type, path;
+    if (module["type"].get(type) || module["path"].get(path)) throw ConfigError("model", file.path() + " has a module without type or path");
+    const std::string_view kind = type.substr(type.rfind('.') + 1);
+    if (kind == "Pooling") pooling = path;
+    else if (kind == "Normalize") normalize = true;
+    else if (kind != "Transformer") throw ConfigError("model", file.path() + " names a module " + std::string(kind) + ", which is not supported");
+  }
+  return pooling;
+}
+
+std::int64_t ReadLength(const Json& config, const Json& sentence, const Json& tokenizer) {
+  std::int64_t most = 512;
+  if (const auto n = config.Get<std::int64_t>("/max_position_embeddings")) {
+    const std::string_view type = config.Get<std::string_view>("/model_type").value_or("");
+    const bool shifted = type.find("roberta") != std::string_view::npos || type == "camembert" || type == "mpnet";  // positions begin behind the padding's
+    most = *n - (shifted ? 2 : 0);
+  }
+  if (const auto n = sentence.Get<std::int64_t>("/max_seq_length")) return *n;
+  if (const auto n = tokenizer.Get<std::int64_t>("/model_max_length"); n && *n < kLongest) return std::min(*n, most);
+  return most;
+}
+
+std::string ReadPrefix(const ModelChoice& choice, const Json& file) {
+  if (choice.prefix) return *choice.prefix;
+  const std::string name = choice.prompt ? *choice.prompt : std::string(file.Get<std::string_view>("/default_prompt_name").value_or(""));
+  if (name.empty()) return {};
+  std::string_view text;
+  if (!file || file.root()["prompts"][name].get(text)) {
+    throw ConfigError("prompt", file.path() + " has no prompt \"" + name + "\"");
+  }
+  return std::string(text);
+}
+
+bool Inside(const fs::path& path, const fs::path& folder) {
+  const fs::path relative = fs::weakly_canonical(path).lexically_relative(fs::weakly_canonical(folder));
+  return !relative.empty() && *relative.begin() != "..";
+}
+
+fs::path FindOnnx(const ModelChoice& choice) {
+  const fs::path folder = choice.folder;
+  std::error_code ignored;
+  if (!fs::is_directory(folder, ignored)) {
+    throw ConfigError("model", choice.folder + (fs::exists(folder, ignored) ? " is no folder; name the one with model.onnx and tokenizer.json" : " does not exist"));
+  }
+  std::vector<fs::path> tried = {"model.onnx", "onnx/model.onnx"};
+  if (!choice.file.empty()) {
+    if (!Inside(folder / choice.file, folder)) throw ConfigError("file", "\"" + choice.file + "\" leads out of the model's folder");
+    tried = {choice.file, "onnx/" + choice.file};
+  }
+  for (const fs::path& one : tried) {
+    if (fs::is_regular_file(folder / one, ignored)) return folder / one;
+  }
+  throw ConfigError(choice.file.empty() ? "model" : "file", "there is no " + tried[0].string() + " and no " + tried[1].string() + " in " + choice.folder);
+}
+
+/// Files beside the model's: allowed, inside the folder, and part of what the model is.
+std::string CheckExternal(const OnnxFacts& facts, const ModelChoice& choice, const ModelFolder& model) {
+  std::string all;
+  for (const std::string& location : facts.external) {
+    if (!choice.external_data) {
+      throw ConfigError("model", model.file + " keeps weights in another file (\"" + location + "\"); if you trust it: allow = [\"external_data\"]");
+    }
+    const fs::path beside = fs::path(model.file).parent_path();
+    if (location.empty() || fs::path(location).is_absolute() || !Inside(beside / location, beside)) {
+      throw ConfigError("model", model.file + " names the file \"" + location + "\", which is outside of the model's folder");
+    }
+    std::error_code ignored;
+    if (!fs::is_regular_file(beside / location, ignored)) throw ConfigError("model", model.file + " needs " + (beside / location).string() + ", which is not there");
+    all += Sha256(ReadFile(beside / location));
+  }
+  return all;
+}
+
+}  // namespace
+
+const char* Name(Pooling p) {
+  static const char* const kNames[] = {"mean", "cls", "max", "last"};
+  return kNames[static_cast<int>(p)];
+}
+
+std::string Sha256(std::string_view bytes) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int n = 0;
+  if (!EVP_Digest(bytes.data(), bytes.size(), digest, &n, EVP_sha256(), nullptr)) throw Fatal("OpenSSL cannot compute SHA-256");
+  std::string text;
+  for (unsigned int i = 0; i < n; ++i) {
+    text += "0123456789abcdef"[digest[i] >> 4];
+    text += "0123456789abcdef"[digest[i] & 15];
+  }
+  return text;
+}
+
+ModelFolder ReadModelFolder(const ModelChoice& choice) {
+  ModelFolder m;
+  const fs::path folder = choice.folder;
+  m.file = FindOnnx(choice).string();
+  m.tokenizer_file = (folder / "tokenizer.json").string();
+  std::error_code ignored;
+  if (!fs::is_regular_file(m.tokenizer_file, ignored)) throw ConfigError("model", "there is no tokenizer.json in " + choice.folder);
+
+  m.onnx = ReadFile(m.file);
+  const OnnxFacts facts = ReadOnnx(m.onnx, m.file);
+  m.sha256 = Sha256(m.onnx);
+  std::string wanted = choice.sha256;
+  std::transform(wanted.begin(), wanted.end(), wanted.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (!wanted.empty() && wanted != m.sha256) throw ConfigError("sha256", m.file + " has the SHA-256 " + m.sha256 + ", not " + wanted);
+  if (const std::string more = CheckExternal(facts, choice, m); !more.empty()) {
+    m.external = true;
+    m.sha256 = Sha256(m.sha256 + more);
+  }
+  if (!facts.domains.empty() && !choice.custom_ops) {
+    throw ConfigError("model", m.file + " needs the custom operator " + *facts.domains.begin() + "; if you trust it: allow = [\"custom_ops\"], with its library as custom_ops_library");
+  }
+  m.tokenizer = ReadFile(m.tokenizer_file);
+  m.tokenizer_sha256 = Sha256(m.tokenizer);
+
+  const Json config(folder / "config.json"), sentence(folder / "sentence_bert_config.json"), tokenizer(folder / "tokenizer_config.json");
+  if (sentence.Get<bool>("/do_lower_case").value_or(false)) throw ConfigError("model", sentence.path() + " asks for do_lower_case, which is not supported");
+  m.hidden = config.Get<std::int64_t>("/hidden_size").value_or(0);
+  m.pad_id = config.Get<std::int64_t>("/pad_token_id").value_or(0);
+  const std::string pooling = ReadModules(Json(folder / "modules.json"), m.normalize);
+  m.pooling = choice.pooling ? PoolingOf(*choice.pooling, "pooling") : ReadPooling(Json(folder / pooling / "config.json"));
+  if (choice.normalize) m.normalize = *choice.normalize;
+  const std::int64_t longest = ReadLength(config, sentence, tokenizer);
+  m.max_tokens = choice.max_tokens ? choice.max_tokens : longest;
+  if (const auto n = config.Get<std::int64_t>("/max_position_embeddings"); n && m.max_tokens > *n) {
+    throw ConfigError("max_tokens", std::to_string(m.max_tokens) + " tokens are more than the " + std::to_string(*n) + " positions that " + config.path() + " gives the model");
+  }
+  if (m.max_tokens < 1 || m.max_tokens > kLongest) throw ConfigError("max_tokens", "the model's folder gives " + std::to_string(m.max_tokens) + " tokens; say how many it takes");
+  m.prefix = ReadPrefix(choice, Json(folder / "config_sentence_transformers.json"));
+  return m;
+}
+
+}  // namespace etl::embed

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace etl::embed {
+
+/// How the vectors of a text's tokens become one.
+enum class Pooling { kMean, kCls, kMax, kLast };
+const char* Name(Pooling p);
+
+/// What a pipeline says about a model folder; what is not given is read there.
+struct ModelChoice {
+  std::string folder, file;                        ///< file: in the folder; empty = model.onnx or onnx/model.onnx
+  std::optional<std::string> pooling, prefix, prompt;
+  std::optional<bool> normalize;
+  std::int64_t max_tokens = 0;                     ///< 0 = the model's own
+  std::string sha256;                              ///< of the model file; empty = any
+  bool external_data = false, custom_ops = false;  ///< allowed
+};
+
+/// A sentence model as the Hub lays it out, read and checked.
+struct ModelFolder {
+  std::string file;              ///< path of the ONNX file
+  std::string onnx;              ///< what it holds
+  bool external = false;         ///< it reads files beside it, so it must be opened by its path
+  std::string tokenizer_file, tokenizer;
+  Pooling pooling = Pooling::kMean;
+  bool normalize = false;
+  std::int64_t max_tokens = 512; ///< of the model and of the choice, special tokens included
+  std::int64_t pad_id = 0;
+  std::int64_t hidden = 0;       ///< as config.json says; 0 = it does not
+  std::string prefix;
+  std::string sha256, tokenizer_sha256;
+};
+
+/// Throws ConfigError that names the file and what is wrong with it.
+ModelFolder ReadModelFolder(const ModelChoice& choice);
+
+/// Hexadecimal.
+std::string Sha256(std::string_view bytes);
+
+}  // namespace etl::embed

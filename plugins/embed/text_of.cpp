@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text_of.h"
+
+namespace etl::embed {
+
+TextOf::TextOf(const std::string& pattern, const ArrowSchema& schema)
+    : schema_(detail::OwnSchema(ImportSchema(schema))), others_(std::make_unique<JsonWriter>(*schema_)) {
+  if (pattern.find_first_of("{}") == std::string::npos) {
+    AddColumn(schema, pattern);
+    return;
+  }
+  std::string literal;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const char c = pattern[i];
+    if ((c == '{' || c == '}') && i + 1 < pattern.size() && pattern[i + 1] == c) {
+      literal += c;
+      ++i;
+    } else if (c == '{') {
+      const std::size_t end = pattern.find('}', i);
+      if (end == std::string::npos) throw ConfigError("text", "a brace is not closed in \"" + pattern + "\"");
+      if (!literal.empty()) parts_.push_back({std::exchange(literal, {}), -1, false});
+      AddColumn(schema, pattern.substr(i + 1, end - i - 1));
+      i = end;
+    } else if (c == '}') {
+      throw ConfigError("text", "a brace is closed that was not opened in \"" + pattern + "\"");
+    } else {
+      literal += c;
+    }
+  }
+  if (!literal.empty()) parts_.push_back({literal, -1, false});
+}
+
+void TextOf::AddColumn(const ArrowSchema& schema, const std::string& name) {
+  for (std::int64_t i = 0; i < schema.n_children; ++i) {
+    if (name != schema.children[i]->name) continue;
+    const Layout layout = ColumnView(*schema.children[i], ArrowArray{}).layout();
+    const bool is_text = std::string_view(schema.children[i]->format) == "u" || std::string_view(schema.children[i]->format) == "U";
+    if (!is_text && layout != Layout::kFixed && layout != Layout::kBits) {
+      throw ConfigError("text", "column \"" + name + "\" is no text");
+    }
+    parts_.push_back({{}, i, is_text});
+    return;
+  }
+  throw ConfigError("text", "the rows have no column \"" + name + "\"");
+}
+
+bool TextOf::Append(const ArrowArray& batch, std::int64_t row, std::string& out) const {
+  for (const Part& part : parts_) {
+    if (part.column < 0) {
+      out += part.literal;
+      continue;
+    }
+    const ColumnView column(*schema_->children[part.column], *batch.children[part.column], batch.offset);
+    if (column.IsNull(row)) {
+      if (parts_.size() == 1) return false;
+    } else if (part.text) {
+      out += column.Str(row);
+    } else {
+      std::string value;
+      others_->Value(static_cast<std::size_t>(part.column), batch, row, value);
+      const bool quoted = value.size() >= 2 && value.front() == '"';
+      out += quoted ? value.substr(1, value.size() - 2) : value;
+    }
+  }
+  return true;
+}
+
+std::string Repaired(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t good = ValidUtf8(text);
+    out += text.substr(0, good);
+    text.remove_prefix(good);
+    if (text.empty()) break;
+    out += "\xef\xbf\xbd";
+    text.remove_prefix(1);
+  }
+  return out;
+}
+
+}  // namespace etl::embed

@@ -1,0 +1,144 @@
+// Broken models: each is said in one sentence, before the first row is read.
+#include <filesystem>
+#include <fstream>
+
+#include "lab.h"
+
+using namespace etl::test;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string ReadAll(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// A message of Protocol Buffers, by hand.
+std::string Varint(std::uint64_t n) {
+  std::string out;
+  for (; n >= 0x80; n >>= 7) out += static_cast<char>(n | 0x80);
+  return out + static_cast<char>(n);
+}
+std::string Field(int number, const std::string& bytes) { return Varint(static_cast<std::uint64_t>(number) << 3 | 2) + Varint(bytes.size()) + bytes; }
+std::string Field(int number, std::uint64_t n) { return Varint(static_cast<std::uint64_t>(number) << 3) + Varint(n); }
+
+/// A tensor that lies in another file.
+std::string External(const std::string& location) { return Field(13, Field(1, "location") + Field(2, location)) + Field(14, 1); }
+
+/// What `etl check --connect` and `etl run` say of a model; nothing must have come out.
+void Refused(Job& job, const std::string& expected) {
+  job.Texts({"\"hello\"", "\"world\""});
+  for (const char* verb : {"check", "run"}) {
+    const Finished ran = job.Run(std::string(verb) == "check" ? std::vector<std::string>{"--connect"} : std::vector<std::string>{}, verb);
+    CAPTURE(verb);
+    INFO(expected, "\n", ran.err, ran.out);
+    CHECK(ran.exit_code > 0);
+    CHECK((ran.err + ran.out).find(expected) != std::string::npos);
+    CHECK(!fs::exists(job.dir.path() / "out.ndjson"));
+  }
+}
+/// With this in the place of a file of the model.
+void With(const std::string& file, const std::string& content, const std::string& expected, const std::string& options = "") {
+  Job job(options);
+  job.dir.Write("model/" + file, content);
+  Refused(job, expected);
+}
+void Without(const std::string& file, const std::string& expected) {
+  Job job;
+  fs::remove(job.model() + "/" + file);
+  Refused(job, expected);
+}
+
+}  // namespace
+
+TEST_CASE("missing files") {
+  Without("model.onnx", "there is no model.onnx and no onnx/model.onnx in ");
+  Without("tokenizer.json", "there is no tokenizer.json in ");
+  Job job;
+  fs::remove_all(job.model());
+  Refused(job, "model does not exist");
+  Job named("file = \"model_int8.onnx\"");
+  Refused(named, "there is no model_int8.onnx and no onnx/model_int8.onnx in ");
+  Job out("file = \"../model.onnx\"");
+  Refused(out, "\"../model.onnx\" leads out of the model's folder");
+}
+
+TEST_CASE("files that are no models") {
+  const std::string whole = ReadAll(ModelFolder("tiny") + "/model.onnx");
+  With("model.onnx", "", "model.onnx is empty; get it again");
+  With("model.onnx", "This is a text file.\n", "model.onnx is cut short, or no ONNX model; get it again");
+  With("model.onnx", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "model.onnx is a pointer of Git LFS and not the model itself");
+  With("model.onnx", whole.substr(0, whole.size() / 2), "model.onnx is cut short, or no ONNX model; get it again");
+  With("model.onnx", whole.substr(0, whole.size() - 1), "model.onnx is cut short, or no ONNX model; get it again");
+  With("model.onnx", Field(2, "nobody"), "model.onnx is no ONNX model: it holds no graph");
+  With("model.onnx", Field(1, 8) + Field(7, Field(2, "empty")) + Field(8, Field(2, 17)), "model.onnx cannot be opened: ");
+  With("tokenizer.json", "", "tokenizer.json is no tokenizer that can be used: ");
+  With("tokenizer.json", "{\"version\":\"1.0\"}", "tokenizer.json is no tokenizer that can be used: ");
+  With("config.json", "{", "config.json is not JSON: ");
+  With("modules.json", R"([{"type":"sentence_transformers.models.Transformer","path":""},{"type":"sentence_transformers.models.Dense","path":"2_Dense"}])",
+       "modules.json names a module Dense, which is not supported");
+  With("1_Pooling/config.json", R"({"pooling_mode_mean_tokens":true,"pooling_mode_cls_token":true})", "asks for mean and cls at once, which is not supported");
+  std::string bytes = whole;
+  for (std::size_t i = 0; i < bytes.size(); i += 997) bytes[i] = static_cast<char>(~bytes[i]);
+  Job noise;
+  noise.dir.Write("model/model.onnx", bytes);
+  noise.Texts({"\"hello\""});
+  CHECK(noise.Run().exit_code > 0);
+}
+
+TEST_CASE("wrong dims, inputs and hashes") {
+  With("config.json", R"({"hidden_size":65,"max_position_embeddings":128})", "gives vectors of 64 numbers, but config.json says hidden_size 65");
+  With("config.json", R"({"hidden_size":64,"max_position_embeddings":128})", "129 tokens are more than the 128 positions", "max_tokens = 129");
+  std::string renamed = ReadAll(ModelFolder("tiny") + "/model.onnx");
+  for (std::size_t at; (at = renamed.find("input_ids")) != std::string::npos;) renamed.replace(at, 9, "inputXids");
+  With("model.onnx", renamed, "has an input \"inputXids\"; input_ids, attention_mask, token_type_ids and position_ids can be given");
+  With("note.txt", "", "model.onnx has the SHA-256 ", "sha256 = \"" + std::string(64, '0') + "\"");
+  With("note.txt", "", "the model takes 126 tokens", "on_long = \"chunk\"\nchunk = { key = \"id\", tokens = 127 }");
+  With("note.txt", "", "128 tokens leave no room for a text beside the ", "prefix = \"" + Words(126) + "\"");
+}
+
+TEST_CASE("weights in other files and operators of others are refused wherever they hide") {
+  const std::string tensor = External("../../etc/passwd"), graph_with = Field(5, tensor);
+  const std::string whole = ReadAll(ModelFolder("tiny") + "/model.onnx");
+  const auto node_with = [](const std::string& attribute) { return Field(7, Field(1, Field(5, attribute))); };
+  const std::string hidden[] = {
+      Field(7, Field(5, tensor)),                          // initializer
+      Field(7, Field(15, Field(1, tensor))),               // sparse initializer
+      node_with(Field(5, tensor)),                         // attribute
+      node_with(Field(10, tensor)),                        // attribute, list
+      node_with(Field(6, graph_with)),                     // subgraph
+      node_with(Field(11, graph_with)),                    // subgraphs
+      node_with(Field(22, Field(1, tensor))),              // sparse attribute
+      Field(25, Field(7, Field(5, Field(5, tensor)))),     // function
+      Field(20, Field(1, Field(5, tensor))),               // training
+  };
+  for (const std::string& more : hidden) {
+    With("model.onnx", whole + more, "keeps weights in another file (\"../../etc/passwd\"); if you trust it: allow = [\"external_data\"]");
+    With("model.onnx", whole + more, "names the file \"../../etc/passwd\", which is outside of the model's folder", "allow = [\"external_data\"]");
+  }
+  With("model.onnx", whole + Field(7, Field(5, External("weights.bin"))), "weights.bin, which is not there", "allow = [\"external_data\"]");
+  Job link("allow = [\"external_data\"]");
+  fs::create_symlink("/etc/passwd", link.model() + "/weights.bin");
+  link.dir.Write("model/model.onnx", whole + Field(7, Field(5, External("weights.bin"))));
+  Refused(link, "names the file \"weights.bin\", which is outside of the model's folder");
+  With("model.onnx", whole + Field(7, Field(1, Field(4, "Run") + Field(7, "evil.corp"))), "needs the custom operator evil.corp.Run; if you trust it: allow = [\"custom_ops\"]");
+}
+
+TEST_CASE("a runtime or provider that is not there is said by its name") {
+  Job job("provider = \"cuda\"");
+  Refused(job, "the provider cuda needs libonnxruntime_providers_cuda.so, which is not beside ");
+  Job openvino("precision = \"bf16\"");
+  Refused(openvino, "the provider openvino needs libonnxruntime_providers_openvino.so, which is not beside ");
+  Job runtime("runtime = \"/nowhere/libonnxruntime.so\"");
+  Refused(runtime, "/nowhere/libonnxruntime.so: cannot open shared object file");
+  Job other("runtime = \"/lib/x86_64-linux-gnu/libz.so.1\"");
+  Refused(other, "libz.so.1 is no ONNX Runtime");
+}
+
+TEST_CASE("columns that are not there, or there already") {
+  With("note.txt", "", "the rows have no column \"body\"", "text = \"{body}\"");
+  With("note.txt", "", "the rows have a column \"text\" already", "output = \"text\"");
+  With("note.txt", "", "name the columns that tell texts apart", "on_long = \"chunk\"");
+}

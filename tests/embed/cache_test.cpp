@@ -1,0 +1,150 @@
+// The cache: a text costs the model once; what is in it is right, whoever was killed.
+#include <sqlite3.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "kill_loop.h"
+#include "lab.h"
+
+using namespace etl::test;
+
+namespace {
+
+std::vector<std::string> Distinct(int count, int changed = 0) {
+  std::vector<std::string> texts;
+  for (int i = 0; i < count; ++i) {
+    const int n = i % 100 == 7 ? i + changed : i;
+    texts.push_back("\"" + Words(3 + i % 40, i) + " " + std::to_string(n) + "\"");
+  }
+  return texts;
+}
+
+std::int64_t Rows(const Job& job) {
+  sqlite3* db = nullptr;
+  REQUIRE(sqlite3_open_v2((job.dir.path() / "v.db").c_str(), &db, SQLITE_OPEN_READONLY, nullptr) == SQLITE_OK);
+  sqlite3_stmt* s = nullptr;
+  std::int64_t n = -1;
+  if (sqlite3_prepare_v2(db, "SELECT count(*) FROM vectors", -1, &s, nullptr) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) n = sqlite3_column_int64(s, 0);
+  sqlite3_finalize(s);
+  sqlite3_close(db);
+  return n;
+}
+
+}  // namespace
+
+TEST_CASE("a later run embeds only what has changed") {
+  Job job("cache = \"v.db\"");
+  job.Texts(Distinct(3000));
+  CHECK(Figure(job.Must().err, "model_texts") == 3000);
+  const auto first = Read(job);
+  job.Texts(Distinct(3000, 1'000'000));   // 1 %
+  const Finished second = job.Must();
+  CHECK(Figure(second.err, "model_texts") == 30);
+  CHECK(Figure(second.err, "cache_hits") == 2970);
+  const auto rows = Read(job);
+  CHECK(rows.size() == 3000);
+  for (const auto& [id, row] : rows) {
+    if (std::stoi(id) % 100 != 7) CHECK(row.vector == first.at(id).vector);
+  }
+  CHECK(Figure(job.Must().err, "model_texts") == 0);
+}
+
+TEST_CASE("a text is embedded once in a run, wherever it comes again") {
+  Job job("cache = \"v.db\"\nwindow = 50");
+  std::vector<std::string> texts;
+  for (int i = 0; i < 2000; ++i) texts.push_back("\"" + Words(2 + i % 20) + "\"");
+  job.Texts(texts);
+  CHECK(Figure(job.Must().err, "model_texts") == 20);
+  CHECK(Read(job).size() == 2000);
+}
+
+TEST_CASE("another model, tokenizer, pooling, prefix or length finds nothing in the cache") {
+  Job job("cache = \"v.db\"");
+  job.Texts(Distinct(50));
+  job.Must();
+  for (const std::string change : {"transform[0].pooling=\"cls\"", "transform[0].normalize=true", "transform[0].prefix=\"a \"", "transform[0].max_tokens=64"}) {
+    CAPTURE(change);
+    CHECK(Figure(job.Must({"--set", change}).err, "model_texts") == 50);
+  }
+  CHECK(Figure(job.Must().err, "model_texts") == 0);
+  std::ofstream(job.model() + "/tokenizer.json", std::ios::app) << "\n";
+  CHECK(Figure(job.Must().err, "model_texts") == 50);
+}
+
+TEST_CASE("the cache stays below its limit, and keeps what was used last") {
+  Job job("cache = \"v.db\"\ncache_limit = \"1MiB\"");
+  job.Texts(Distinct(6000));   // 256 bytes each and their keys: more than a MiB
+  job.Must();
+  const auto bytes = std::filesystem::file_size(job.dir.path() / "v.db");
+  CHECK(bytes <= (1 << 20) + 65536);
+  CHECK(Rows(job) > 1000);
+}
+
+TEST_CASE("a file that is no cache is said before the first row") {
+  Job job("cache = \"v.db\"");
+  job.dir.Write("v.db", std::string(5000, 'x'));
+  job.Texts(Distinct(3));
+  const std::string said = job.Fails();
+  INFO(said);
+  CHECK(said.find("v.db cannot be used: file is not a database") != std::string::npos);
+}
+
+TEST_CASE("two runs share a cache") {
+  Job job("cache = \"v.db\"");
+  job.Texts(Distinct(2000));
+  const std::string toml = [&] {
+    std::ifstream in(job.dir.path() / "p.toml");
+    std::string s((std::istreambuf_iterator<char>(in)), {});
+    return s.replace(s.find("out.ndjson"), 10, "two.ndjson");
+  }();
+  job.dir.Write("two.toml", toml);
+  Command other = job.Make();
+  other.argv[2] = "two.toml";
+  Finished b;
+  std::thread beside([&] { b = RunProcess(other); });
+  const Finished a = job.Run();
+  beside.join();
+  INFO(a.err, b.err);
+  CHECK(a.exit_code == 0);
+  CHECK(b.exit_code == 0);
+  CHECK(a.err.find("can no longer") == std::string::npos);
+  CHECK(b.err.find("can no longer") == std::string::npos);
+  CHECK(Rows(job) == 2000);
+}
+
+TEST_CASE("kill -9 at any instant: every vector in the cache is the text's own") {
+  constexpr int kTexts = 4000;
+  Job clean("batch_tokens = 512\nsessions = 1\nthreads = 1");
+  clean.Texts(Distinct(kTexts));
+  clean.Must();
+  const auto expected = Read(clean);
+  Job job("cache = \"v.db\"\nbatch_tokens = 512\nsessions = 1\nthreads = 1");
+  job.Texts(Distinct(kTexts));
+  const auto clear = [&] {
+    for (const char* name : {"v.db", "v.db-wal", "v.db-shm", "out.ndjson"}) std::filesystem::remove(job.dir.path() / name);
+  };
+  std::int64_t before = 0;
+  KillPlan plan;
+  plan.command = job.Make();
+  plan.kills = Full() ? 100 : 10;
+  plan.after_kill = [&](const Kill&) {
+    if (!std::filesystem::exists(job.dir.path() / "v.db")) return;
+    const std::int64_t n = Rows(job);
+    CHECK(n >= -1);
+    if (n >= 0) CHECK(n >= before);   // what was once in it stays
+    before = std::max(before, n);
+  };
+  plan.after_pass = [&] {
+    const auto rows = Read(job);
+    CHECK(rows.size() == kTexts);
+    int wrong = 0;
+    for (const auto& [id, row] : rows) wrong += Cosine(row.vector, expected.at(id).vector) < 0.99999;
+    CHECK(wrong == 0);
+    CHECK(Rows(job) == kTexts);
+    clear();
+    before = 0;
+  };
+  RunKillLoop(plan);
+}

@@ -1,0 +1,108 @@
+#include "lab.h"
+
+#include <simdjson.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <sstream>
+
+namespace etl::test {
+
+bool Full() {
+  const char* full = std::getenv("ETL_FULL");
+  return full && *full && std::string(full) != "0";
+}
+
+std::string ModelFolder(const std::string& name) { return std::string(ETL_BUILD_DIR) + "/models/" + name; }
+
+Job::Job(const std::string& options, const std::string& columns) {
+  std::filesystem::copy(ModelFolder("tiny"), dir.path() / "model", std::filesystem::copy_options::recursive);
+  dir.Write("p.toml", "[pipeline]\non_reject = \"file\"\n[source]\ntype = \"ndjson\"\npath = \"in.ndjson\"\ncolumns = { " + columns +
+                          " }\n[[transform]]\ntype = \"embed\"\nmodel = \"model\"\n" + (options.find("text =") == 0 ? "" : "text = \"text\"\n") + options +
+                          "\n[[sink]]\ntype = \"ndjson\"\npath = \"out.ndjson\"\n");
+}
+
+void Job::Texts(const std::vector<std::string>& texts) const {
+  std::string lines;
+  for (std::size_t i = 0; i < texts.size(); ++i) lines += "{\"id\":" + std::to_string(i) + ",\"text\":" + texts[i] + "}\n";
+  dir.Write("in.ndjson", lines);
+}
+
+Command Job::Make(const std::vector<std::string>& more, const char* verb) const {
+  Command c;
+  c.argv = {std::string(ETL_BUILD_DIR) + "/bin/etl", verb, "p.toml", "--allow-unsafe-plugins"};
+  c.argv.insert(c.argv.end(), more.begin(), more.end());
+  c.cwd = dir.path().string();
+  c.time_limit = std::chrono::minutes(5);
+  return c;
+}
+
+Finished Job::Must(const std::vector<std::string>& more) const {
+  Finished ran = Run(more);
+  INFO(ran.err);
+  REQUIRE(ran.exit_code == 0);
+  return ran;
+}
+
+std::string Job::Fails() const {
+  const Finished ran = Run();
+  INFO(ran.err);
+  REQUIRE(ran.exit_code != 0);
+  REQUIRE(ran.exit_code != -1);
+  return ran.err;
+}
+
+std::string Row::At(const std::string& column) const {
+  simdjson::dom::parser parser;
+  simdjson::dom::element value;
+  if (parser.parse(json).at_key(column).get(value)) return "none";
+  std::string_view text;
+  if (!value.get(text)) return std::string(text);
+  return simdjson::minify(value);
+}
+
+std::map<std::string, Row> Read(const Job& job, const std::string& key) {
+  std::map<std::string, Row> rows;
+  std::ifstream in(job.dir.path() / "out.ndjson");
+  for (std::string line; std::getline(in, line);) {
+    Row row;
+    row.json = line;
+    simdjson::dom::parser parser;
+    simdjson::dom::array numbers;
+    if (!parser.parse(line).at_key("vector").get(numbers)) {
+      for (const auto n : numbers) row.vector.push_back(static_cast<float>(n.get_double().value()));
+    }
+    const std::string name = row.At(key);
+    INFO(name, " came twice");
+    REQUIRE(rows.emplace(name, row).second);
+  }
+  return rows;
+}
+
+double Cosine(const std::vector<float>& a, const std::vector<float>& b) {
+  REQUIRE(a.size() == b.size());
+  double ab = 0, aa = 0, bb = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    ab += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+    aa += static_cast<double>(a[i]) * static_cast<double>(a[i]);
+    bb += static_cast<double>(b[i]) * static_cast<double>(b[i]);
+  }
+  return ab / std::sqrt(aa * bb);
+}
+
+double Figure(const std::string& summary, const std::string& name) {
+  const auto at = summary.rfind(name + " ");
+  INFO(name, "\n", summary);
+  REQUIRE(at != std::string::npos);
+  return std::strtod(summary.c_str() + at + name.size() + 1, nullptr);
+}
+
+std::string Words(int count, int from) {
+  static const char* const kWords[] = {"the", "of", "and", "to", "in", "is", "hello", "world", "test", "data", "stream", "a"};
+  std::string text;
+  for (int i = 0; i < count; ++i) text += (i ? " " : "") + std::string(kWords[(i + from) % 12]);
+  return text;
+}
+
+}  // namespace etl::test

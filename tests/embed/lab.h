@@ -1,0 +1,52 @@
+// Pipelines with an embedding in the middle.
+#pragma once
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "run_process.h"
+#include "temp_dir.h"
+
+namespace etl::test {
+
+bool Full();
+
+/// The folder of a model that the build has made: "tiny", "minilm".
+std::string ModelFolder(const std::string& name);
+
+/// NDJSON through embed to NDJSON, in a folder of its own.
+struct Job {
+  TempDir dir;
+  /// `options`: lines of [[transform]] besides the model, which is a copy of the tiny one in dir/model, and the text.
+  explicit Job(const std::string& options = "", const std::string& columns = "id = \"int64\", text = \"utf8\"");
+  std::string model() const { return (dir.path() / "model").string(); }
+  /// {"id":0,"text":...} and so on.
+  void Texts(const std::vector<std::string>& texts) const;
+  Command Make(const std::vector<std::string>& more = {}, const char* verb = "run") const;
+  Finished Run(const std::vector<std::string>& more = {}, const char* verb = "run") const { return RunProcess(Make(more, verb)); }
+  /// Runs it, which must go well.
+  Finished Must(const std::vector<std::string>& more = {}) const;
+  /// Runs it, which must fail; what it says.
+  std::string Fails() const;
+};
+
+/// A row as it came out, by the key of the column that is named.
+struct Row {
+  std::string json;
+  std::vector<float> vector;                 ///< of the column vector; empty = null
+  std::string At(const std::string& column) const;
+};
+std::map<std::string, Row> Read(const Job& job, const std::string& key = "id");
+
+double Cosine(const std::vector<float>& a, const std::vector<float>& b);
+
+/// The number before or behind a word of the summary's line of the transform ("model_texts 3000").
+double Figure(const std::string& summary, const std::string& name);
+
+/// So many words that are one token each in the tiny model's vocabulary.
+std::string Words(int count, int from = 0);
+
+}  // namespace etl::test
