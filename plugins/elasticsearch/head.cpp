@@ -50,6 +50,10 @@ void ElasticsearchSink::CheckOptions() const {
   if (if_seq_no.empty() != if_primary_term.empty()) throw ConfigError(if_seq_no.empty() ? "if_seq_no" : "if_primary_term", "if_seq_no and if_primary_term go together");
   if (!if_seq_no.empty() && may_create) throw ConfigError("if_seq_no", "action \"create\" takes no sequence number: it writes what is not there");
   if (!if_seq_no.empty() && !version.empty()) throw ConfigError("if_seq_no", "there are a version and a sequence number; only one can be compared");
+  if (!wait_for_active_shards.empty() && wait_for_active_shards != "all" &&
+      (wait_for_active_shards.size() > 4 || wait_for_active_shards.find_first_not_of("0123456789") != std::string::npos)) {
+    throw ConfigError("wait_for_active_shards", "\"" + wait_for_active_shards + "\" is neither a number of copies nor \"all\"");
+  }
   if (parts && id.empty()) throw ConfigError("id", "parts of texts need the columns of their text's id");
   if (parts && (!version.empty() || !if_seq_no.empty() || action == "delete" || may_create)) {
     throw ConfigError("parts", "parts that are gone are deleted whatever their version, which goes with action index, update or upsert and without version and if_seq_no only");
@@ -115,6 +119,10 @@ void ElasticsearchSink::ProbeCompression(Cluster& c) {
   const std::string body = http::Compress(Coding(), R"({"docs":[]})");
   const http::Reply reply = c.client().Call({"POST", "/_mget", body, "application/json", http::Name(Coding())}, [this] { return host.Cancelled(); });
   if (reply.fault != http::Fault::kNone) http::ThrowFault(reply, "asking whether the cluster takes " + compression);
+  const int s = reply.status;
+  if (s == 408 || s == 425 || s == 429 || s >= 500) Throw(reply, "asking whether the cluster takes " + compression);
+  simdjson::dom::parser parser;
+  if (parser.parse(reply.body).error()) throw Retry("asking whether the cluster takes " + compression + ": " + reply.host + " does not answer as a cluster does");
   // Read, it is refused for asking for nothing; or for want of a privilege.
   if (reply.status != 401 && reply.status != 403 && reply.body.find("no documents to get") == std::string::npos) {
     throw ConfigError("compression", "the cluster does not take requests that are compressed by " + compression);
@@ -215,7 +223,8 @@ void ElasticsearchSink::PrepareSwap(Cluster& c, const etl::Run& run) {
   const Place now = Resolve(c, index);
   if (!now.indices.empty() && !now.alias) throw ConfigError("swap_alias", "\"" + index + "\" is an index and no alias; only an alias can be moved");
   into_ = Build(index, run.key);
-  if (!resumed_) {
+  const bool shown = std::any_of(now.indices.begin(), now.indices.end(), [this](const Concrete& c) { return c.name == into_; });
+  if (!resumed_ && !shown) {
     // Of a try at beginning this pass that failed half-way.
     const http::Reply gone = c.Ask("DELETE", "/" + http::Escape(into_));
     if (gone.status != 200 && gone.status != 404) Throw(gone, "removing what is left in index \"" + into_ + "\"");

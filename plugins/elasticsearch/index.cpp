@@ -253,13 +253,19 @@ void CheckMapping(const std::string& mappings, const ArrowSchema& rows, const Sh
   }
 }
 
+dom::element Own(dom::parser& parser, const std::string& reply, const std::string& index) {
+  dom::element own;
+  if (parser.parse(reply).at_key(index).get(own)) throw Retry("reading about index \"" + index + "\": the reply says nothing of it");
+  return own;
+}
+
 bool PutMeta(Cluster& cluster, const std::string& index, const std::string& member, const std::string& json) {
   const auto mapping = cluster.Find("/" + http::Escape(index) + "/_mapping");
   if (!mapping) return false;
   dom::parser parser;
   dom::object meta;
   std::string members;
-  if (!parser.parse(*mapping).at_key(index)["mappings"]["_meta"].get(meta)) {
+  if (!Own(parser, *mapping, index)["mappings"]["_meta"].get(meta)) {
     for (const auto& [key, value] : meta) {
       if (key != member) members += (members.empty() ? "" : ",") + Quote(key) + ":" + std::string(simdjson::minify(value));
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// What rows are written into: an index, an alias, a data stream; how one is made, and whether the rows fit it.
 #pragma once
+#include <simdjson.h>
+
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,6 +52,9 @@ bool CreateIndex(Cluster& cluster, const Host& host, const std::string& name, st
 
 /// Throws ConfigError for the first column that no document of this mapping can take.
 void CheckMapping(const std::string& mappings, const ArrowSchema& rows, const ShapeOptions& shape, const std::string& index);
+/// What a reply says of the index itself.  Throws Retry for what is no such reply: nothing may be concluded from what it lacks.
+simdjson::dom::element Own(simdjson::dom::parser& parser, const std::string& reply, const std::string& index);
+
 /// Writes a member of the index's _meta, or takes it away where `json` is empty; all else in it stays.  False: there is no such index.
 bool PutMeta(Cluster& cluster, const std::string& index, const std::string& key, const std::string& json);
 

@@ -11,9 +11,10 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-std::string Json(simdjson::simdjson_result<dom::element> value) {
+/// `absent` where there is none.
+std::string Json(simdjson::simdjson_result<dom::element> value, const char* absent) {
   dom::element e;
-  return value.get(e) ? "null" : simdjson::minify(e);
+  return value.get(e) ? absent : simdjson::minify(e);
 }
 
 std::string SettingsBody(const std::string& refresh_interval, const std::string& replicas) {
@@ -29,8 +30,8 @@ std::string LoadSettings(const LoadOptions& o) {
   return SettingsBody(o.refresh_interval.empty() ? "" : Quote(o.refresh_interval), o.replicas ? std::to_string(*o.replicas) : "");
 }
 
-const Load::Lease* Load::Known(const std::string& index) const {
-  for (const Lease& l : leases_) {
+Load::Lease* Load::Known(const std::string& index) {
+  for (Lease& l : leases_) {
     if (l.index == index) return &l;
   }
   return nullptr;
@@ -48,25 +49,28 @@ void Load::Find(Cluster& cluster, const std::string& note, const std::vector<std
     if (!mapping) continue;
     dom::parser parser;
     dom::element lease;
-    if (parser.parse(*mapping).at_key(index)["mappings"]["_meta"]["etl_load"].get(lease)) continue;
-    leases_.push_back({index, Json(lease["refresh_interval"]), Json(lease["number_of_replicas"])});
+    if (Own(parser, *mapping, index)["mappings"]["_meta"]["etl_load"].get(lease)) continue;
+    leases_.push_back({index, Json(lease["refresh_interval"], ""), Json(lease["number_of_replicas"], "")});
   }
 }
 
 void Load::Begin(Cluster& cluster, const Host& host, const LoadOptions& options, const std::vector<std::string>& indices) {
   for (const std::string& index : indices) {
-    if (Known(index)) continue;
     const std::string text = cluster.Call("GET", "/" + http::Escape(index) + "/_settings", {}, "reading the settings of index \"" + index + "\"");
     dom::parser parser;
-    const auto settings = parser.parse(text).at_key(index)["settings"]["index"];
-    leases_.push_back({index, Json(settings["refresh_interval"]), Json(settings["number_of_replicas"])});
+    const auto settings = Own(parser, text, index)["settings"]["index"];
+    Lease& l = Known(index) ? *Known(index) : leases_.emplace_back(Lease{index, "", ""});
+    // What an earlier run has changed stands as it was before that one; what nobody changes is nobody's to put back.
+    if (l.refresh_interval.empty() && !options.refresh_interval.empty()) l.refresh_interval = Json(settings["refresh_interval"], "null");
+    if (l.replicas.empty() && options.replicas) l.replicas = Json(settings["number_of_replicas"], "null");
   }
   std::vector<std::string> note;
   for (const Lease& l : leases_) note.push_back(Pack({l.index, l.refresh_interval, l.replicas}));
   host.Keep(Pack(note));
   for (const std::string& index : indices) {
     const Lease& l = *Known(index);
-    PutMeta(cluster, index, "etl_load", "{\"pipeline\":" + Quote(host.pipeline()) + ",\"refresh_interval\":" + l.refresh_interval + ",\"number_of_replicas\":" + l.replicas + "}");
+    PutMeta(cluster, index, "etl_load", "{\"pipeline\":" + Quote(host.pipeline()) + (l.refresh_interval.empty() ? "" : ",\"refresh_interval\":" + l.refresh_interval) +
+                                            (l.replicas.empty() ? "" : ",\"number_of_replicas\":" + l.replicas) + "}");
     cluster.Call("PUT", "/" + http::Escape(index) + "/_settings",
                  LoadSettings(options),
                  "setting index \"" + index + "\" up for the load");

@@ -28,7 +28,7 @@ std::string LoadSettings(const LoadOptions& options);
 /// anything is changed.  Either of them is enough for the next run to put it back.
 class Load {
  public:
-  /// One index, and its settings as JSON values; "null": not set.
+  /// One index, and its settings as JSON values; "null": not set; empty: not changed.
   struct Lease {
     std::string index, refresh_interval, replicas;
   };
@@ -42,7 +42,7 @@ class Load {
   bool any() const { return !leases_.empty(); }
 
  private:
-  const Lease* Known(const std::string& index) const;
+  Lease* Known(const std::string& index);
   std::vector<Lease> leases_;
 };
 

@@ -105,6 +105,7 @@ void ElasticsearchSink::Open(const ArrowSchema& in, std::string_view) {
   EncodeOptions encoding = Encoding();
   encoding.shape.base64 = head.base64_;
   encoder_ = std::make_unique<Encoder>(in, encoding);
+  resumed_ = head.resumed_;
   PumpOptions o;
   o.path = BulkPath(head.into_);
   o.target = "\"" + head.into_ + "\"";
@@ -183,13 +184,15 @@ void ElasticsearchSink::Put(const Rows& in, std::int64_t row, Taken* taken, std:
     host.Reject(in.row(row), wrong.what());
     return taken->Close(1);
   }
-  std::uint64_t earlier = line.key ? documents_.Exchange(line.key, open_->origin) : 0;
+  const std::uint64_t earlier = line.key ? documents_.Exchange(line.key, open_->origin) : 0;
   if (earlier && earlier != open_->origin) pump_->WaitFor(earlier);
   if (!open_->rows.empty() && open_->body.size() > pace_->bytes()) {
     // It begins the next one.
     line_.assign(open_->body, before);
     open_->body.resize(before);
+    const std::uint64_t left = open_->origin;
     Close();
+    if (earlier == left) pump_->WaitFor(left);   // the document's row before this one is in what was just sent
     Open(std::max(pace_->bytes(), line_.size()));
     if (line.key) documents_.Exchange(line.key, open_->origin);
     open_->body = line_;
@@ -201,6 +204,7 @@ void ElasticsearchSink::Put(const Rows& in, std::int64_t row, Taken* taken, std:
   entry.batch = taken;
   entry.action = line.action;
   entry.end = static_cast<std::uint32_t>(open_->body.size());
+  entry.unsure = resumed_ && line.key;   // the run that was interrupted may have written it
   open_->rows.push_back(entry);
   if (open_->rows.size() >= pace_->rows()) Close();
 }

@@ -4,6 +4,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "cluster.h"
 #include "http/access.h"
@@ -20,21 +21,39 @@ constexpr auto kDoing = "looking for parts that a text no longer has";
 Tails::Tails(const Host& host, http::Target target, const std::string& index)
     : host_(host), client_(std::move(target)), path_((index.empty() ? "" : "/" + http::Escape(index)) + "/_mget?_source=false&filter_path=docs.found,docs.error.type,docs._id") {}
 
-/// The reply's text.
-std::string Tails::Ask(const std::string& body) {
+/// Which of the ids that a body asks for are there.
+std::vector<bool> Tails::Ask(const std::string& body, std::size_t ids) {
   const auto since = host_.Now();
   for (std::uint32_t attempt = 1;; ++attempt) {
     const http::Reply reply = client_.Call({"POST", path_, body, "application/json", {}}, [this] { return host_.Cancelled(); });
-    if (reply.fault == http::Fault::kNone && reply.status == 200) return reply.body;
     try {
-      Throw(reply, kDoing);
+      return Read(reply, ids);
     } catch (const Error& e) {
       if (e.status != ETL_RETRY) throw;
       const auto wait = host_.Backoff(attempt, since, reply.retry_after.value_or(std::chrono::nanoseconds(0)));
-      if (!wait) throw Fatal(e.what(), e.code);
+      // Longer than any budget, so that the host gives up as well: it would begin the batch again, whose rows are on their way.
+      if (!wait) throw Retry(e.what(), e.code, std::numeric_limits<std::int64_t>::max() / 4);
       host_.Wait(*wait);
     }
   }
+}
+
+std::vector<bool> Tails::Read(const http::Reply& reply, std::size_t ids) const {
+  if (reply.fault != http::Fault::kNone || reply.status != 200) Throw(reply, kDoing);
+  simdjson::dom::parser parser;
+  simdjson::dom::array documents;
+  const simdjson::padded_string text(reply.body);
+  if (parser.parse(text)["docs"].get(documents) || documents.size() != ids) {
+    throw Retry(std::string(kDoing) + ": " + reply.host + " did not answer each of " + std::to_string(ids) + " ids");
+  }
+  std::vector<bool> there;
+  for (const simdjson::dom::element document : documents) {
+    bool found = false;
+    std::string_view type;
+    if (!document["error"]["type"].get(type) && type != "index_not_found_exception") throw Retry(std::string(kDoing) + ": " + std::string(type));
+    there.push_back(!document["found"].get(found) && found);
+  }
+  return there;
 }
 
 std::vector<Tails::Last> Tails::Find(Encoder& encoder, std::vector<Last> lasts) {
@@ -53,24 +72,15 @@ std::vector<Tails::Last> Tails::Find(Encoder& encoder, std::vector<Last> lasts) 
           body.replace(before, kBefore.size(), body[before - 1] == '[' ? "" : ",");
         }
       }
-      simdjson::dom::parser parser;
-      simdjson::dom::array documents;
-      const simdjson::padded_string text(Ask(body + "]}"));
-      const std::size_t asked = (end - first) * kAtOnce;
-      if (parser.parse(text)["docs"].get(documents) || documents.size() != asked) throw Fatal(std::string(kDoing) + ": the reply has not one document for each of " + std::to_string(asked) + " ids");
-      std::size_t at = 0;
-      bool any = false;
-      for (const simdjson::dom::element document : documents) {
-        const Last& last = lasts[first + at / kAtOnce];
-        const auto k = static_cast<std::int64_t>(at++ % kAtOnce);
-        bool there = false;
-        std::string_view type;
-        if (!document["error"]["type"].get(type) && type != "index_not_found_exception") throw Fatal(std::string(kDoing) + ": " + std::string(type));
-        if (document["found"].get(there)) there = false;
-        if (k == 0) any = false;
-        any = any || there;
-        if (there) found.push_back({last.row, last.part + k});
-        if (k + 1 == kAtOnce && any) on.push_back({last.row, last.part + kAtOnce});
+      const std::vector<bool> there = Ask(body + "]}", (end - first) * kAtOnce);
+      for (std::size_t i = first; i < end; ++i) {
+        bool any = false;
+        for (std::int64_t k = 0; k < kAtOnce; ++k) {
+          if (!there[(i - first) * kAtOnce + static_cast<std::size_t>(k)]) continue;
+          any = true;
+          found.push_back({lasts[i].row, lasts[i].part + k});
+        }
+        if (any) on.push_back({lasts[i].row, lasts[i].part + kAtOnce});
       }
     }
     lasts = std::move(on);

@@ -27,7 +27,8 @@ class Tails {
   std::vector<Last> Find(Encoder& encoder, std::vector<Last> lasts);
 
  private:
-  std::string Ask(const std::string& body);
+  std::vector<bool> Ask(const std::string& body, std::size_t ids);
+  std::vector<bool> Read(const http::Reply& reply, std::size_t ids) const;
 
   const Host host_;
   http::Client client_;

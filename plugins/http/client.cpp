@@ -316,12 +316,13 @@ void Client::Judge(Exchange& x, int code) {
   switch (code) {
     case CURLE_OK: r.fault = Fault::kNone; break;
     case CURLE_COULDNT_RESOLVE_PROXY: case CURLE_COULDNT_RESOLVE_HOST: case CURLE_COULDNT_CONNECT: r.fault = Fault::kUnreachable; break;
-    case CURLE_UNSUPPORTED_PROTOCOL: case CURLE_URL_MALFORMAT: case CURLE_PEER_FAILED_VERIFICATION: case CURLE_SSL_CERTPROBLEM:
+    case CURLE_URL_MALFORMAT: case CURLE_PEER_FAILED_VERIFICATION: case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER: case CURLE_SSL_CACERT_BADFILE: case CURLE_SSL_ISSUER_ERROR: r.fault = Fault::kRefused; break;
     case CURLE_SSL_CONNECT_ERROR: r.fault = verified != 0 || IsLastingTls(x.error) ? Fault::kRefused : Fault::kUnreachable; break;
     // With TLS 1.3 a server says only behind the handshake that it wants another certificate.
     case CURLE_RECV_ERROR: case CURLE_SEND_ERROR: r.fault = std::strstr(x.error, " alert ") ? Fault::kRefused : Fault::kLost; break;
-    case CURLE_WEIRD_SERVER_REPLY: case CURLE_WRITE_ERROR: case CURLE_BAD_CONTENT_ENCODING:
+    // What begins like no HTTP is an unsupported protocol to libcurl; that of the URL was looked at before.
+    case CURLE_UNSUPPORTED_PROTOCOL: case CURLE_WEIRD_SERVER_REPLY: case CURLE_WRITE_ERROR: case CURLE_BAD_CONTENT_ENCODING:
       r.fault = Fault::kMalformed;
       break;
     case CURLE_OPERATION_TIMEDOUT: {
