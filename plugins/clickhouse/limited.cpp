@@ -365,7 +365,7 @@ bool ClickhouseSource::NextLimited(ArrowArray* out, std::string& position) {
     else if (!Complete(ask, page.rows)) ask.limit = page.rows;
     const Got got = Judge(page, ask.limit);
     host.Debug(shard_ + " " + TimeText(ask.from.time) + " to " + TimeText(ask.to) + (ask.from.offset ? " from row " + Number(ask.from.offset) : "") + ": " + Number(page.rows) +
-               " rows of " + Number(ask.limit));
+               " rows of " + Number(ask.limit) + (Connected().cost().walked >= 0 ? ", " + Number(Connected().cost().walked) + " walked" : ""));
     std::int64_t rows = 0;
     {
       const std::lock_guard lock(head.mutex_);
@@ -377,7 +377,7 @@ bool ClickhouseSource::NextLimited(ArrowArray* out, std::string& position) {
     Fine();
     if (ask.from.at == Cursor::At::kGroup && ask.from.offset) host.Count("pages_by_offset");
     if (!rows && walk_->cursor().at == Cursor::At::kGroup && got.rows) {
-      host.Warn("order_by does not tell all rows apart: more than " + Number(ask.limit) + " have one key at " + TimeText(got.last_time) + ", and are read by offset");
+      host.Info("more than " + Number(ask.limit) + " rows have one key at " + TimeText(got.last_time) + ": they are read by offset");
       continue;
     }
     Give(page, rows, out);

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <mutex>
 #include <utility>
 
 #include "fault.h"
@@ -82,43 +81,7 @@ namespace {
 
 __extension__ typedef __int128 Int128;
 
-/// Buffers of batches that have gone are used again: fresh memory costs a page fault for each 4 KiB.
-class Pool {
- public:
-  Buffer Take() {
-    const std::lock_guard lock(mutex_);
-    if (free_.empty()) return Buffer();
-    Buffer b = std::move(free_.back().second);
-    bytes_ -= free_.back().first;
-    free_.pop_back();
-    return b;
-  }
-  void Give(Buffer&& b) {
-    const std::size_t size = b.size();
-    if (size < kLeast) return;
-    const std::lock_guard lock(mutex_);
-    if (bytes_ + size > kMost) return;
-    b.Truncate(0);
-    bytes_ += size;
-    free_.emplace_back(size, std::move(b));
-  }
-
- private:
-  static constexpr std::size_t kLeast = 64 << 10, kMost = 16 << 20;
-  std::mutex mutex_;
-  std::vector<std::pair<std::size_t, Buffer>> free_;
-  std::size_t bytes_ = 0;
-};
-
-Pool& Buffers() {
-  static auto* const pool = new Pool;   // batches may go when the process ends
-  return *pool;
-}
-
 struct Node {
-  ~Node() {
-    for (Buffer& b : buffers) Buffers().Give(std::move(b));
-  }
   Buffer buffers[3];
   const void* pointers[3] = {};
   std::vector<ArrowArray*> children;
@@ -460,10 +423,7 @@ bool ReadBlock(Input& in, const std::vector<ReadColumn>& columns, const Caps& ca
   const std::uint64_t count = in.Varint(), rows = in.Varint();
   if (page.columns.empty()) {
     page.columns.resize(columns.size());
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-      Shape(page.columns[i], columns[i].type);
-      if (rows > 1024) page.columns[i].data = Buffers().Take();
-    }
+    for (std::size_t i = 0; i < columns.size(); ++i) Shape(page.columns[i], columns[i].type);
   }
   if (count != columns.size() || rows > static_cast<std::uint64_t>(caps.block_rows)) {
     if (count == 0 && rows == 0) return true;

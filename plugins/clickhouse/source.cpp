@@ -164,7 +164,7 @@ void ClickhouseSource::Prepare() {
     if (max_rows_per_request) {
       mode_ = Mode::kLimited;
       table_.SetKey(Connected(), time_column, order_by, strategy == "auto" && order_by.empty());
-      ordered_ = order_by.empty();
+      ordered_ = table_.key.size() == 1;   // a page of one key is rare where there are several columns, and sorting by all is dear
       if (!shard_by.empty()) table_.SetSharding(Connected(), shard_by);
     } else {
       table_.SetSortingKey(Connected());

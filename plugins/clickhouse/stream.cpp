@@ -49,7 +49,14 @@ void ClickhouseSource::PlanRanges() {
     const auto sample = c.Ask(s, "cannot take a sample of the keys of \"" + table + "\"");
     const std::size_t step = std::max<std::size_t>(1, sample.size() / static_cast<std::size_t>(wanted));
     for (std::size_t i = step; i < sample.size(); i += step) {
-      if (sample[i].size() == table_.key.size() && (borders.empty() || sample[i] != borders.back())) borders.push_back(sample[i]);
+      // As few columns as tell it from the border before: the server compares less.
+      Key border = sample[i];
+      if (border.size() != table_.key.size()) continue;
+      const Key last = borders.empty() ? Key() : borders.back();
+      std::size_t n = 0;
+      while (n < last.size() && last[n] == border[n]) ++n;
+      if (n < border.size()) border.resize(n + 1);
+      if (border != last) borders.push_back(std::move(border));
     }
   }
   Key from;

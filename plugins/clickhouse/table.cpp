@@ -339,7 +339,7 @@ void Table::AddTime(Statement& s, std::int64_t seconds) const {
 /// Keys above (or equal to) `values` in the columns from `from` on: a > x OR (a = x AND (b > y ...)).
 void Table::AddAbove(Statement& s, const Key& values, std::size_t from, bool equal) const {
   const std::string q = Quote(key[from].name);
-  const bool last = from + 1 == key.size();
+  const bool last = from + 1 == values.size();
   s += q + (last && equal ? " >= " : " > ");
   AddBound(s, key[from], values[from]);
   if (last) return;
@@ -354,7 +354,7 @@ void Table::AddBelow(Statement& s, const Key& values, std::size_t from) const {
   const std::string q = Quote(key[from].name);
   s += q + " < ";
   AddBound(s, key[from], values[from]);
-  if (from + 1 == key.size()) return;
+  if (from + 1 == values.size()) return;
   s += " OR (" + q + " = ";
   AddBound(s, key[from], values[from]);
   s += " AND (";
@@ -420,16 +420,16 @@ void Table::AddRange(Statement& s, const Key& from, const Key& to, bool equal) c
   if (!from.empty()) {
     s += " AND " + Quote(key[0].name) + " >= ";
     AddBound(s, key[0], from[0]);
-    if (key.size() > 1 || !equal) {
+    if (from.size() > 1 || !equal) {
       s += " AND (";
       AddAbove(s, from, 0, equal);
       s += ")";
     }
   }
   if (!to.empty()) {
-    s += " AND " + Quote(key[0].name) + (key.size() > 1 ? " <= " : " < ");
+    s += " AND " + Quote(key[0].name) + (to.size() > 1 ? " <= " : " < ");
     AddBound(s, key[0], to[0]);
-    if (key.size() > 1) {
+    if (to.size() > 1) {
       s += " AND (";
       AddBelow(s, to, 0);
       s += ")";

@@ -56,7 +56,7 @@ class Table {
   /// Rows of a page.  `all_columns`: in an order over all columns.
   Statement Page(const Ask& ask, const std::string& shard, bool all_columns) const;
   Statement Count(const Ask& ask, const std::string& shard) const;
-  /// Rows in a range of the key, in no order; an empty bound is none.
+  /// Rows in a range of the key, in no order; an empty bound is none, one of fewer columns says as much as its columns say.
   Statement Range(const Key& from, const Key& to, std::int64_t limit) const;
   /// The same in the order of the key and all columns, from a key on, or behind it (offset -1), or of it alone from an offset on.
   Statement Ordered(const Key& from, const Key& to, std::int64_t offset, bool group, std::int64_t limit) const;

@@ -8,6 +8,11 @@
 #include <cstdlib>
 
 namespace etl::clickhouse {
+namespace {
+
+constexpr std::int64_t kNear = 120;   // seconds
+
+}  // namespace
 
 std::string Cursor::Save() const {
   std::vector<std::string> parts = {std::to_string(static_cast<int>(at)), std::to_string(time), std::to_string(offset)};
@@ -65,7 +70,8 @@ std::int64_t Reach::Next(const Rates& rates, const Cursor& from, std::int64_t li
   // is expected wrongly, and a request that reaches too far costs less than two.
   const double boost = static_cast<double>(1LL << std::min(2 * std::max(short_ - 1, 0), 40));
   const bool known = rates.Knows(from.time) && rates.Knows(from.time + last_);
-  const std::int64_t most = known ? std::max<std::int64_t>(last_ * 64, 86400) : last_ * (short_ ? 8 : 16);
+  // A second with more than a page says nothing of those behind it: near by, so that its other pages are not looked for in hours.
+  const std::int64_t most = hot_ ? kNear : known ? std::max<std::int64_t>(last_ * 64, 86400) : last_ * (short_ ? 8 : 16);
   const std::int64_t to = rates.Reach(from.time, limits_ * factor_ * boost * static_cast<double>(limit), std::max<std::int64_t>(most, 2));
   return std::min(std::max(to, from.time + 1), end);
 }
@@ -76,6 +82,7 @@ void Reach::Took(const Ask& ask, const Got& got) {
   // Of a full page: how far it came, not how far it was to reach.
   last_ = got.rows < ask.limit ? ask.to - ask.from.time : got.last_time - got.first_time;
   last_ = std::max<std::int64_t>(last_, 1);
+  hot_ = got.rows >= ask.limit && got.last_time == got.first_time;
 }
 
 void Reach::Smaller() { factor_ = std::max(factor_ / 2, 1.0 / 64); }

@@ -73,6 +73,7 @@ class Reach {
  private:
   double limits_, factor_ = 1;
   std::int64_t last_;          ///< seconds of the last window
+  bool hot_ = false;           ///< the last page was of one second
   int short_ = 0;              ///< answers in a row that were less than half full
 };
 

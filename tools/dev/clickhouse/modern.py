@@ -166,7 +166,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header('X-ClickHouse-Server-Display-Name', 'chdb')
         tag = 'etlmidstreamtest'
         if given.get('etl_midstream') == 'tag': self.send_header('X-ClickHouse-Exception-Tag', tag)
-        self.send_header('X-ClickHouse-Summary', json.dumps({'read_rows': str(walked), 'elapsed_ns': str(int((time.time() - began) * 1e9))}))
+        self.send_header('X-ClickHouse-Summary', json.dumps({'read_rows': str(walked), 'elapsed_ns': str(int((time.time() - began) * 1e9))}, separators=(',', ':')))
         if encoding: self.send_header('Content-Encoding', encoding)
         self.end_headers()
 
