@@ -15,7 +15,7 @@ std::string Quoted(const std::string& text) { return "\"" + text + "\""; }
 TEST_CASE("every row comes out once, with its columns and a vector") {
   Job job;
   std::vector<std::string> texts;
-  for (int i = 0; i < 1500; ++i) texts.push_back(Quoted(Words(1 + i * 7 % 100, i)));
+  for (int i = 0; i < 1500; ++i) texts.push_back(Quoted(Words(1 + i * 7 % 100, i) + " " + std::to_string(i)));
   job.Texts(texts);
   const Finished ran = job.Must();
   const auto rows = Read(job);
