@@ -47,7 +47,7 @@ TEST_CASE("vectors are fixed lists of floats, the same in each batch") {
   CHECK(source.Describe() == "id:l payload:u vector:+w:3");
   const Lines rows = source.ReadAll();
   REQUIRE(rows.size() == 5);
-  CHECK(rows[0] == R"({"id":0,"payload":"ab","vector":[-0.999955,-0.7369244,0.51121]})");
+  CHECK(rows[0] == R"({"id":0,"payload":"ab","vector":[-0.99995506,-0.8299351,0.2027052]})");
   CHECK(rows[4].substr(rows[4].find("vector")) == rows[0].substr(rows[0].find("vector")));
   CHECK(rows[1].substr(rows[1].find("vector")) != rows[0].substr(rows[0].find("vector")));
 }
