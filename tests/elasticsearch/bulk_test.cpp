@@ -106,23 +106,26 @@ TEST_CASE("of items that a node is too busy for, only those are sent again, and 
 
 TEST_CASE("changes of one document stay in their order when some have to be sent again") {
   std::mt19937 random(Seed());
-  MockNode node;
-  node.on_item = [&random](const MockItem&, int) -> MockRefusal {
-    if (random() % 10 == 0) return {429, "es_rejected_execution_exception", "busy"};
-    return {};
-  };
-  node.on_bulk = [&random](std::size_t) { return random() % 10 == 0 ? Of(Way::kLost) : MockAnswer(); };
-  std::string rows;
-  std::map<std::string, std::string> last;
-  for (int i = 0; i < 10000; ++i) {
-    const std::string id = std::to_string(random() % 50);
-    last[id] = "{\"id\":" + id + ",\"v\":\"" + std::to_string(i) + "\"}";
-    rows += last[id] + "\n";
+  for (const auto& [batch, count] : {std::pair<std::string, int>{"{rows = 100}", 10000}, {"{bytes = \"500B\"}", 2000}}) {
+    CAPTURE(batch);
+    MockNode node;
+    node.on_item = [&random](const MockItem&, int) -> MockRefusal {
+      if (random() % 10 == 0) return {429, "es_rejected_execution_exception", "busy"};
+      return {};
+    };
+    node.on_bulk = [&random](std::size_t) { return random() % 10 == 0 ? Of(Way::kLost) : MockAnswer(); };
+    std::string rows;
+    std::map<std::string, std::string> last;
+    for (int i = 0; i < count; ++i) {
+      const std::string id = std::to_string(random() % 50);
+      last[id] = "{\"id\":" + id + ",\"v\":\"" + std::to_string(i) + "\"}";
+      rows += last[id] + "\n";
+    }
+    Load load(kColumns, Sink(node, "concurrency = 4\nbatch = " + batch + "\n"));
+    load.Rows(rows).All();
+    for (const auto& [id, document] : node.Documents("t")) CHECK(document.source == last[id]);
+    CHECK(node.Documents("t").size() == last.size());
   }
-  Load load(kColumns, Sink(node, "concurrency = 4\nbatch = {rows = 100}\n"));
-  load.Rows(rows).All();
-  for (const auto& [id, document] : node.Documents("t")) CHECK(document.source == last[id]);
-  CHECK(node.Documents("t").size() == last.size());
 }
 
 TEST_CASE("Retry-After is honoured") {
@@ -465,4 +468,22 @@ TEST_CASE("memory does not grow with the rows") {
   MESSAGE("peak " << few / 1024 << " MiB for 500,000 rows, " << many / 1024 << " MiB for 5,000,000");
   CHECK(many < few + few / 2);   // bodies may grow with time, as the node bears them
   CHECK(node.items() == 5500000);
+}
+
+TEST_CASE("create: a run that goes on takes a conflict for its own") {
+  MockNode node;
+  // The first requests are applied; then nothing is, until the retries are used up: no position says that they were.
+  std::atomic<bool> down{true};
+  node.on_bulk = [&down](std::size_t number) { return down && number > 1 ? Of(Way::kLost) : MockAnswer(); };
+  Load load(kColumns, Sink(node, "action = \"create\"\nconcurrency = 2\nbatch = {rows = 100}\n"));
+  std::string toml = ReadFile(load.dir / "p.toml");
+  toml.replace(toml.find("retry = {"), 9, "retry = {max_elapsed = \"300ms\", ");
+  load.dir.Write("p.toml", toml);
+  load.Rows(Rows(1000, 10));
+  CHECK(load.Run().exit_code == 6);
+  CHECK(node.Documents("t").size() >= 100);
+  down = false;
+  load.All();
+  CHECK(Wrong(node, 1000, 10) == "");
+  CHECK(MostApplied(node) == 1);
 }
