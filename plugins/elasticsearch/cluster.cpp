@@ -125,6 +125,16 @@ void Throw(const http::Reply& reply, const std::string& doing) {
   throw Fatal(text, s);
 }
 
+simdjson::dom::array DocumentsOf(simdjson::dom::parser& parser, const http::Reply& reply, std::size_t ids, const std::string& doing) {
+  if (reply.fault != http::Fault::kNone || reply.status != 200) Throw(reply, doing);
+  simdjson::dom::element root;
+  simdjson::dom::array documents;
+  if (parser.parse(reply.body).get(root) || root["docs"].get(documents) || documents.size() != ids) {
+    throw Retry(doing + ": " + reply.host + " did not answer each of " + std::to_string(ids) + " ids");
+  }
+  return documents;
+}
+
 void AppendQuoted(std::string_view text, std::string& out) {
   static const char kHex[] = "0123456789abcdef";
   out += '"';

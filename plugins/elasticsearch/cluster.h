@@ -2,6 +2,7 @@
 /// How a cluster is reached: the options that sink and lookup share, and its small requests.
 #pragma once
 #include <etl/sdk.h>
+#include <simdjson.h>
 
 #include <memory>
 #include <string>
@@ -54,6 +55,9 @@ class Cluster {
 std::string Words(const http::Reply& reply);
 /// Throws what a reply that is no success means for a caller that can do no better.
 [[noreturn]] void Throw(const http::Reply& reply, const std::string& doing);
+/// The documents of a reply to _mget, one for each of so many ids; views live as long as the parser's document.  Throws as Throw() does,
+/// and Retry where it is no such reply.
+simdjson::dom::array DocumentsOf(simdjson::dom::parser& parser, const http::Reply& reply, std::size_t ids, const std::string& doing);
 /// The text as a JSON string, quotes included.  What is not UTF-8 becomes U+FFFD.
 std::string Quote(std::string_view text);
 void AppendQuoted(std::string_view text, std::string& out);

@@ -215,15 +215,12 @@ std::int64_t Encoder::Integer(std::int64_t column, std::int64_t row) {
   return value;
 }
 
-std::int64_t Encoder::LastPart(std::int64_t row) {
+std::optional<Encoder::LastPart> Encoder::Last(std::int64_t row) {
   const std::int64_t count = Integer(parts_, row);
-  return Integer(part_, row) + 1 == count ? count : 0;
-}
-
-std::uint64_t Encoder::TextOf(std::int64_t row) {
+  if (Integer(part_, row) + 1 != count) return std::nullopt;
   std::string place = JoinedId(row);
   if (!index_.fixed()) place += '\n', PutIndex(row, place);
-  return Mix(1, place);
+  return LastPart{count, Mix(1, place)};
 }
 
 void Encoder::PutId(std::int64_t row, std::int64_t part, std::string& out) {
@@ -257,6 +254,38 @@ void Encoder::PutNumber(std::int64_t column, const char* name, std::int64_t row,
   out += PlainText(column, row);
 }
 
+/// Index, id and routing, as members; returns the key of the document.
+std::uint64_t Encoder::PutPlace(std::int64_t row, std::int64_t number, std::string& out) {
+  std::uint64_t key = 1;
+  std::size_t at = out.size();
+  const auto part = [&](const char* name) {
+    if (out.back() != '{') out += ',';
+    out += name;
+    at = out.size();
+  };
+  const auto mixed = [&] { key = Mix(key, std::string_view(out).substr(at)); };
+  if (!index_.fixed()) part(""), PutIndex(row, out), mixed();
+  if (!id_.empty()) part("\"_id\":"), PutId(row, number, out), mixed();
+  if (routing_ >= 0 && !views_[static_cast<std::size_t>(routing_)].IsNull(row)) {
+    part("\"routing\":");
+    AppendQuoted(PlainText(routing_, row), out);
+    mixed();
+  }
+  return id_.empty() ? 0 : key | 1;
+}
+
+void Encoder::Place(std::int64_t row, std::int64_t part, std::string& out) {
+  const std::size_t begin = out.size();
+  try {
+    out += '{';
+    PutPlace(row, part, out);
+    out += '}';
+  } catch (...) {
+    out.resize(begin);
+    throw;
+  }
+}
+
 Encoder::Line Encoder::Put(std::int64_t row, Action action, std::int64_t number, std::string& out) {
   const std::size_t begin = out.size();
   try {
@@ -272,29 +301,14 @@ Encoder::Line Encoder::Put(std::int64_t row, Action action, std::int64_t number,
       line.key = Mix(1, std::string_view(out).substr(at)) | 1;
       out += "}}\n";
     } else {
-      std::uint64_t key = 1;
-      std::size_t at = out.size();
-      const auto part = [&](const char* name) {
-        if (out.back() != '{') out += ',';
-        out += name;
-        at = out.size();
-      };
-      const auto mixed = [&] { key = Mix(key, std::string_view(out).substr(at)); };
-      if (!index_.fixed()) part(""), PutIndex(row, out), mixed();
-      if (!id_.empty()) part("\"_id\":"), PutId(row, number, out), mixed();
-      else if (changes || line.action == Action::kDelete) Fail("an update or a delete needs an id");
-      if (routing_ >= 0 && !views_[static_cast<std::size_t>(routing_)].IsNull(row)) {
-        part("\"routing\":");
-        AppendQuoted(PlainText(routing_, row), out);
-        mixed();
-      }
+      if (id_.empty() && (changes || line.action == Action::kDelete)) Fail("an update or a delete needs an id");
+      line.key = PutPlace(row, number, out);
       PutNumber(version_, "version", row, out);
       PutNumber(seq_no_, "if_seq_no", row, out);
       PutNumber(term_, "if_primary_term", row, out);
       if (changes && options_.retry_on_conflict) (out += ",\"retry_on_conflict\":") += std::to_string(options_.retry_on_conflict);
       out += out.back() == '{' && !tail_.empty() ? tail_.substr(1) : tail_;
       out += "}}\n";
-      if (!id_.empty()) line.key = key | 1;
     }
     if (line.action == Action::kDelete) return line;
     if (changes) out += "{\"doc\":";

@@ -62,13 +62,18 @@ class Encoder {
   Line Row(std::int64_t row, std::string& out) { return Put(row, ActionOf(row), -1, out); }
   /// The same for deleting another part of the row's text.
   Line DeletePart(std::int64_t row, std::int64_t part, std::string& out) { return Put(row, Action::kDelete, part, out); }
-  /// How many parts the row's text has, if this is the last of them; else 0.
-  std::int64_t LastPart(std::int64_t row);
-  /// Equal for parts of one text.  Throws as Row() does.
-  std::uint64_t TextOf(std::int64_t row);
+  /// Appends where the document is, as _mget takes it.  `part`: of another part of the row's text; -1: the row's own.  Throws as Row() does.
+  void Place(std::int64_t row, std::int64_t part, std::string& out);
+  struct LastPart {
+    std::int64_t count = 0;          ///< of parts
+    std::uint64_t text = 0;          ///< equal for parts of one text
+  };
+  /// Nothing, unless the row is the last part of its text.  Throws as Row() does.
+  std::optional<LastPart> Last(std::int64_t row);
 
  private:
   Line Put(std::int64_t row, Action action, std::int64_t part, std::string& out);
+  std::uint64_t PutPlace(std::int64_t row, std::int64_t part, std::string& out);
   Action ActionOf(std::int64_t row);
   std::string JoinedId(std::int64_t row);
   std::int64_t Integer(std::int64_t column, std::int64_t row);

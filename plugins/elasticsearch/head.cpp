@@ -223,8 +223,7 @@ void ElasticsearchSink::PrepareSwap(Cluster& c, const etl::Run& run) {
   const Place now = Resolve(c, index);
   if (!now.indices.empty() && !now.alias) throw ConfigError("swap_alias", "\"" + index + "\" is an index and no alias; only an alias can be moved");
   into_ = Build(index, run.key);
-  const bool shown = std::any_of(now.indices.begin(), now.indices.end(), [this](const Concrete& c) { return c.name == into_; });
-  if (!resumed_ && !shown) {
+  if (!resumed_) {
     // Of a try at beginning this pass that failed half-way.
     const http::Reply gone = c.Ask("DELETE", "/" + http::Escape(into_));
     if (gone.status != 200 && gone.status != 404) Throw(gone, "removing what is left in index \"" + into_ + "\"");
@@ -233,17 +232,9 @@ void ElasticsearchSink::PrepareSwap(Cluster& c, const etl::Run& run) {
   if (resumed_) throw Fatal("index \"" + into_ + "\", which the interrupted pass was building, is gone: start over with 'etl state reset'");
   const Concrete* before = now.Written();
   if (create) CreateIndex(c, host, into_, CreateBody(*create, version_, *run.schema, Encoding().shape, Keywords()));
-  else if (before) CopyIndex(c, *before);
+  else if (before) CreateIndex(c, host, into_, CopyBody(*before));
   else throw ConfigError("create", "there is no index behind \"" + index + "\" whose settings and mappings could be taken; say with create how to make one");
   host.Info("building \"" + into_ + "\" for the alias \"" + index + "\"");
-}
-
-/// Like another one, but empty: what is noted of that one's documents is not true of it.
-void ElasticsearchSink::CopyIndex(Cluster& c, const Concrete& before) {
-  CreateIndex(c, host, into_, CopyBody(before));
-  for (const char* member : {"etl_fingerprints", "etl_load"}) {
-    if (before.mappings.find(member) != std::string::npos) PutMeta(c, into_, member, {});
-  }
 }
 
 void ElasticsearchSink::End(std::uint32_t outcome, bool rejects) {

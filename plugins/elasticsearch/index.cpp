@@ -24,6 +24,18 @@ std::string_view String(simdjson::simdjson_result<dom::element> value) {
   return value.get(s) ? std::string_view() : s;
 }
 
+/// The members of an object but those of these names, without its braces.
+std::string MembersBut(dom::element value, std::initializer_list<std::string_view> names) {
+  std::string out;
+  dom::object object;
+  if (value.get(object)) return out;
+  for (const auto& [key, member] : object) {
+    if (std::find(names.begin(), names.end(), key) != names.end()) continue;
+    out += (out.empty() ? "" : ",") + Quote(key) + ":" + std::string(simdjson::minify(member));
+  }
+  return out;
+}
+
 // ---- the mapping that a schema makes ----
 
 struct Maker {
@@ -136,6 +148,16 @@ std::optional<dom::element> FindField(dom::element mappings, std::string_view pa
   }
 }
 
+/// What columns say of what made their values (a model): field, fingerprint.
+std::vector<std::pair<std::string, std::string>> Fingerprints(const ArrowSchema& rows, const ShapeOptions& shape) {
+  std::vector<std::pair<std::string, std::string>> all;
+  for (const auto& [field, column] : Fields(rows, shape)) {
+    const std::string made = MetadataValue(*rows.children[FindColumn(rows, column, "columns")], "etl.fingerprint");
+    if (!made.empty()) all.emplace_back(field, made);
+  }
+  return all;
+}
+
 }  // namespace
 
 const Concrete* Place::Written() const {
@@ -200,16 +222,17 @@ std::string CreateBody(const CreateOptions& options, const Version& version, con
 
 std::string CopyBody(const Concrete& index) {
   dom::parser parser;
-  std::string settings;
-  dom::object all;
-  if (!parser.parse(index.settings).get(all)) {
-    for (const auto& [key, value] : all) {
-      static constexpr std::string_view kOwn[] = {"uuid", "creation_date", "provided_name", "version", "resize", "routing", "history", "replication", "blocks"};
-      if (std::find(std::begin(kOwn), std::end(kOwn), key) != std::end(kOwn)) continue;
-      settings += (settings.empty() ? "" : ",") + Quote(key) + ":" + std::string(simdjson::minify(value));
-    }
+  dom::element settings, mappings, meta;
+  const std::string chosen = parser.parse(index.settings).get(settings)
+                                 ? ""
+                                 : MembersBut(settings, {"uuid", "creation_date", "provided_name", "version", "resize", "routing", "history", "replication", "blocks"});
+  std::string fields = "{}";
+  if (!parser.parse(index.mappings).get(mappings)) {
+    fields = MembersBut(mappings, {"_meta"});
+    if (!mappings["_meta"].get(meta)) fields += (fields.empty() ? "" : ",") + std::string(R"("_meta":{)") + MembersBut(meta, {kFingerprints, kLoad}) + "}";
+    fields = "{" + fields + "}";
   }
-  return R"({"settings":{"index":{)" + settings + R"(}},"mappings":)" + index.mappings + "}";
+  return R"({"settings":{"index":{)" + chosen + R"(}},"mappings":)" + fields + "}";
 }
 
 bool CreateIndex(Cluster& cluster, const Host& host, const std::string& name, std::string body) {
@@ -263,25 +286,12 @@ bool PutMeta(Cluster& cluster, const std::string& index, const std::string& memb
   const auto mapping = cluster.Find("/" + http::Escape(index) + "/_mapping");
   if (!mapping) return false;
   dom::parser parser;
-  dom::object meta;
+  dom::element meta;
   std::string members;
-  if (!Own(parser, *mapping, index)["mappings"]["_meta"].get(meta)) {
-    for (const auto& [key, value] : meta) {
-      if (key != member) members += (members.empty() ? "" : ",") + Quote(key) + ":" + std::string(simdjson::minify(value));
-    }
-  }
+  if (!Own(parser, *mapping, index)["mappings"]["_meta"].get(meta)) members = MembersBut(meta, {member});
   if (!json.empty()) members += (members.empty() ? "" : ",") + Quote(member) + ":" + json;
   cluster.Call("PUT", "/" + http::Escape(index) + "/_mapping", "{\"_meta\":{" + members + "}}", "noting \"" + member + "\" in index \"" + index + "\"");
   return true;
-}
-
-std::vector<std::pair<std::string, std::string>> Fingerprints(const ArrowSchema& rows, const ShapeOptions& shape) {
-  std::vector<std::pair<std::string, std::string>> all;
-  for (const auto& [field, column] : Fields(rows, shape)) {
-    const std::string made = MetadataValue(*rows.children[FindColumn(rows, column, "columns")], "etl.fingerprint");
-    if (!made.empty()) all.emplace_back(field, made);
-  }
-  return all;
 }
 
 void CheckFingerprints(Cluster& cluster, const Concrete& index, const ArrowSchema& rows, const ShapeOptions& shape) {
@@ -290,7 +300,7 @@ void CheckFingerprints(Cluster& cluster, const Concrete& index, const ArrowSchem
   std::map<std::string, std::string> all;
   dom::parser parser;
   dom::object noted;
-  if (!parser.parse(index.mappings)["_meta"]["etl_fingerprints"].get(noted)) {
+  if (!parser.parse(index.mappings)["_meta"][kFingerprints].get(noted)) {
     for (const auto& [field, made] : noted) all.emplace(field, String(simdjson::simdjson_result<dom::element>(dom::element(made))));
   }
   bool added = false;
@@ -303,7 +313,7 @@ void CheckFingerprints(Cluster& cluster, const Concrete& index, const ArrowSchem
   }
   std::string members;
   for (const auto& [field, made] : all) members += (members.empty() ? "" : ",") + Quote(field) + ":" + Quote(made);
-  if (added) PutMeta(cluster, index.name, "etl_fingerprints", "{" + members + "}");
+  if (added) PutMeta(cluster, index.name, kFingerprints, "{" + members + "}");
 }
 
 /// The document is refused for what it holds, or else because it is not at the sequence number that is asked for: that is

@@ -24,6 +24,10 @@ struct CreateOptions {
   }
 };
 
+/// Members of an index's _meta that are ours: the settings before a load, and what made the values of fields.
+constexpr const char* kLoad = "etl_load";
+constexpr const char* kFingerprints = "etl_fingerprints";
+
 /// An index as it stands.
 struct Concrete {
   std::string name;
@@ -45,7 +49,7 @@ Place Resolve(Cluster& cluster, const std::string& name);
 /// cannot be read.
 std::string CreateBody(const CreateOptions& options, const Version& version, const ArrowSchema& rows, const ShapeOptions& shape,
                        const std::vector<std::string>& keywords);
-/// The same from an index that is there: its mappings, and those of its settings that one may choose.
+/// The same from an index that is there: its mappings without our notes, and those of its settings that one may choose.
 std::string CopyBody(const Concrete& index);
 /// Makes it; false: somebody else just did.
 bool CreateIndex(Cluster& cluster, const Host& host, const std::string& name, std::string body);
@@ -58,9 +62,8 @@ simdjson::dom::element Own(simdjson::dom::parser& parser, const std::string& rep
 /// Writes a member of the index's _meta, or takes it away where `json` is empty; all else in it stays.  False: there is no such index.
 bool PutMeta(Cluster& cluster, const std::string& index, const std::string& key, const std::string& json);
 
-/// Columns may say what made their values (a model, in the field metadata "etl.fingerprint"): field, fingerprint.
-std::vector<std::pair<std::string, std::string>> Fingerprints(const ArrowSchema& rows, const ShapeOptions& shape);
-/// Throws ConfigError where a field of the index holds values that something else has made.  Notes in its _meta what is new.
+/// Columns may say what made their values (a model, in the field metadata "etl.fingerprint").  Throws ConfigError where a field of the index
+/// holds values that something else has made; notes in its _meta what is new.
 void CheckFingerprints(Cluster& cluster, const Concrete& index, const ArrowSchema& rows, const ShapeOptions& shape);
 
 /// The vector fields of the mapping that take base64: the cluster is asked, and nothing is written.

@@ -49,7 +49,7 @@ void Load::Find(Cluster& cluster, const std::string& note, const std::vector<std
     if (!mapping) continue;
     dom::parser parser;
     dom::element lease;
-    if (Own(parser, *mapping, index)["mappings"]["_meta"]["etl_load"].get(lease)) continue;
+    if (Own(parser, *mapping, index)["mappings"]["_meta"][kLoad].get(lease)) continue;
     leases_.push_back({index, Json(lease["refresh_interval"], ""), Json(lease["number_of_replicas"], "")});
   }
 }
@@ -69,7 +69,7 @@ void Load::Begin(Cluster& cluster, const Host& host, const LoadOptions& options,
   host.Keep(Pack(note));
   for (const std::string& index : indices) {
     const Lease& l = *Known(index);
-    PutMeta(cluster, index, "etl_load", "{\"pipeline\":" + Quote(host.pipeline()) + (l.refresh_interval.empty() ? "" : ",\"refresh_interval\":" + l.refresh_interval) +
+    PutMeta(cluster, index, kLoad, "{\"pipeline\":" + Quote(host.pipeline()) + (l.refresh_interval.empty() ? "" : ",\"refresh_interval\":" + l.refresh_interval) +
                                             (l.replicas.empty() ? "" : ",\"number_of_replicas\":" + l.replicas) + "}");
     cluster.Call("PUT", "/" + http::Escape(index) + "/_settings",
                  LoadSettings(options),
@@ -87,7 +87,7 @@ void Load::End(Cluster& cluster, const Host& host) {
       Throw(reply, "putting back the settings of index \"" + l.index + "\"");
     } else {
       cluster.Call("POST", "/" + http::Escape(l.index) + "/_refresh", {}, "refreshing index \"" + l.index + "\"");
-      PutMeta(cluster, l.index, "etl_load", {});
+      PutMeta(cluster, l.index, kLoad, {});
     }
     leases_.pop_back();
   }

@@ -24,7 +24,7 @@ struct LoadOptions {
 /// A body for PUT /index/_settings.
 std::string LoadSettings(const LoadOptions& options);
 
-/// What a run has changed: noted with the host, and in the index's own mapping ("_meta": {"etl_load": ...}), before
+/// What a run has changed: noted with the host, and in the index's own mapping ("_meta": {kLoad: ...}), before
 /// anything is changed.  Either of them is enough for the next run to put it back.
 class Load {
  public:

@@ -62,7 +62,6 @@ void ElasticsearchLookup::Open(const Schema& in) {
   json_ = std::make_unique<JsonWriter>(in_schema(), JsonOptions::Exact());
   client_ = std::make_unique<http::Client>(MakeTarget(*this));
   EncodeOptions options;
-  options.action = "delete";
   options.index = index;
   options.id = id;
   options.routing = routing;
@@ -152,15 +151,14 @@ bool ElasticsearchLookup::AddToRequest(Held& held, std::int64_t row) {
   }
   std::string& body = open_->body;
   const std::size_t before = body.size();
-  static constexpr std::string_view kBefore = "{\"delete\":", kAfter = "}\n";
   try {
-    encoder_->Row(row, body);
+    if (!open_->rows.empty()) body += ',';
+    encoder_->Place(row, -1, body);
   } catch (const std::invalid_argument& e) {
+    body.resize(before);
     host.Reject(held.first_row + static_cast<std::uint64_t>(row), e.what());
     return false;
   }
-  body.resize(body.size() - kAfter.size());
-  body.replace(before, kBefore.size(), open_->rows.empty() ? "" : ",");
   open_->rows.emplace_back(&held, row);
   ++held.unanswered;
   if (static_cast<std::int64_t>(open_->rows.size()) >= batch_ids || static_cast<std::int64_t>(body.size()) >= batch_bytes.value) CloseRequest();
@@ -230,13 +228,7 @@ void ElasticsearchLookup::Answered() {
 void ElasticsearchLookup::TakeReply(Request& request) {
   const http::Reply reply = std::move(request.reply);
   const char* const doing = "looking rows up";
-  if (reply.fault != http::Fault::kNone || reply.status != 200) Throw(reply, doing);
-  element root;
-  simdjson::dom::array documents;
-  const simdjson::padded_string text(reply.body);
-  if (parser_.parse(text).get(root) || root["docs"].get(documents) || documents.size() != request.rows.size()) {
-    throw Retry(std::string(doing) + ": " + reply.host + " did not answer each of " + std::to_string(request.rows.size()) + " ids");
-  }
+  const simdjson::dom::array documents = DocumentsOf(parser_, reply, request.rows.size(), doing);
   for (const element document : documents) {
     std::string_view type, reason;
     if (!document["error"]["type"].get(type) && Passing(type)) {

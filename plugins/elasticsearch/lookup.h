@@ -80,7 +80,7 @@ class ElasticsearchLookup : public Transform, public Access {
   std::vector<Field> added_;                ///< the new columns; the hash is the last
   bool comparing_ = false;                  ///< etl verify reads: all rows pass
   std::string path_;                        ///< of the requests
-  std::unique_ptr<Encoder> encoder_;        ///< of a delete, whose metadata is what _mget takes
+  std::unique_ptr<Encoder> encoder_;        ///< of places
   std::unique_ptr<JsonWriter> json_;
   std::deque<std::unique_ptr<Held>> held_;
   std::unique_ptr<Request> open_;           ///< not full yet

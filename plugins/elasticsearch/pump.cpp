@@ -238,7 +238,7 @@ void Pump::Refused(Own parcel, http::Reply& reply) {
     case Verdict::kSplit:
       if (parcel->rows.size() == 1) {
         const std::string size = reply.status == 413 ? "; the document has " + std::to_string(parcel->body.size()) + " bytes" : "";
-        Reject(parcel->rows[0], (error.type.empty() ? "the server says " + std::to_string(reply.status) : error.type + ": " + error.reason) + size, reply.status);
+        host_.Reject(parcel->rows[0].number, (error.type.empty() ? "the server says " + std::to_string(reply.status) : error.type + ": " + error.reason) + size, reply.status);
         parcel->rows[0].batch->Close(1);
         return Done(std::move(parcel));
       }
@@ -300,7 +300,7 @@ void Pump::AnsweredItems(Own parcel, http::Reply& reply) {
       PutAgain(*parcel, i, bulk.items[i], out);
       continue;
     }
-    if (v == Verdict::kReject) Reject(row, Reason(bulk.items[i]), bulk.items[i].status);
+    if (v == Verdict::kReject) host_.Reject(row.number, Reason(bulk.items[i]), bulk.items[i].status);
     else CountDelivered(bulk.items[i], v, parcel->LinesOf(i).size(), out);
     if (row.batch != batch) close();
     batch = row.batch;
@@ -419,10 +419,6 @@ void Pump::Split(Own parcel) {
   const std::lock_guard lock(mutex_);
   ++live_[parcel->next->origin];
   waiting_.push_front(std::move(parcel));
-}
-
-void Pump::Reject(const Row& row, std::string_view reason, int code) {
-  host_.Reject(row.number, reason, code);
 }
 
 void Pump::Queue(Own parcel) {

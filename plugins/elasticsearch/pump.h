@@ -90,7 +90,6 @@ class Pump {
   void Protocol(Own parcel, const std::string& why, const http::Reply& reply);
   void Again(Own parcel, std::optional<http::nanoseconds> after, bool unsure, const std::string& why);
   void Split(Own parcel);
-  void Reject(const Row& row, std::string_view reason, int code);
   void Done(Own parcel);
   void Queue(Own parcel);
   void Stop(const Error& error);

@@ -131,11 +131,7 @@ void ElasticsearchSink::Open(std::size_t bytes) {
   documents_.Forget(pump_->OldestLive(parcels_));
 }
 
-void ElasticsearchSink::PutParts(const Rows& in, std::int64_t from, std::int64_t to, Taken* taken) {
-  std::vector<Tails::Last> lasts;
-  for (std::int64_t row = from; row < to; ++row) {
-    if (const std::int64_t count = LastPart(row)) lasts.push_back({row, count});
-  }
+void ElasticsearchSink::PutParts(const Rows& in, std::int64_t from, std::int64_t to, std::vector<Tails::Last> lasts, Taken* taken) {
   const std::vector<Tails::Last> stale = tails_->Find(*encoder_, std::move(lasts));
   auto next = stale.begin();
   for (std::int64_t row = from; row < to; ++row) {
@@ -151,26 +147,27 @@ void ElasticsearchSink::PutParts(const Rows& in, std::int64_t from, std::int64_t
 /// What is asked for must be there: a text that comes again is looked for when its first coming is settled.
 void ElasticsearchSink::PutParts(const Rows& in, Taken* taken) {
   std::int64_t from = 0;
+  std::vector<Tails::Last> lasts;      // from there on
   for (std::int64_t row = 0; row < in.size(); ++row) {
-    if (LastPart(row) == 0) continue;
-    const std::uint64_t text = encoder_->TextOf(row);
-    if (texts_.insert(text).second && texts_.size() < kMostTexts) continue;
-    PutParts(in, std::exchange(from, row), row, taken);
-    Close();
-    pump_->Drain();
-    texts_ = {text};
+    const auto last = LastPart(row);
+    if (!last) continue;
+    if (!texts_.insert(last->text).second || texts_.size() >= kMostTexts) {
+      PutParts(in, std::exchange(from, row), row, std::exchange(lasts, {}), taken);
+      Close();
+      pump_->Drain();
+      texts_ = {last->text};
+    }
+    lasts.push_back({row, last->count});
   }
-  PutParts(in, from, in.size(), taken);
+  PutParts(in, from, in.size(), std::move(lasts), taken);
 }
 
-/// 0 also for a row that Put() will reject.
-std::int64_t ElasticsearchSink::LastPart(std::int64_t row) {
+/// Nothing also for a row that Put() will reject.
+std::optional<Encoder::LastPart> ElasticsearchSink::LastPart(std::int64_t row) {
   try {
-    const std::int64_t count = encoder_->LastPart(row);
-    if (count) encoder_->TextOf(row);
-    return count;
+    return encoder_->Last(row);
   } catch (const std::invalid_argument&) {
-    return 0;
+    return std::nullopt;
   }
 }
 

@@ -75,7 +75,6 @@ class ElasticsearchSink : public Sink, public Access {
   void ProbeCompression(Cluster& cluster);
   std::vector<std::string> Keywords() const;
   void Prepare(Cluster& cluster, const etl::Run& run);
-  void CopyIndex(Cluster& cluster, const Concrete& before);
   void PrepareSwap(Cluster& cluster, const etl::Run& run);
   void CheckPlace(const Place& place) const;
   void ChooseVectors(Cluster& cluster, const Concrete& written, const ArrowSchema& rows);
@@ -90,9 +89,9 @@ class ElasticsearchSink : public Sink, public Access {
   // worker
   void Open(std::size_t bytes);
   void Put(const Rows& in, std::int64_t row, Taken* taken, std::int64_t part = -1);
-  std::int64_t LastPart(std::int64_t row);
+  std::optional<Encoder::LastPart> LastPart(std::int64_t row);
   void PutParts(const Rows& in, Taken* taken);
-  void PutParts(const Rows& in, std::int64_t from, std::int64_t to, Taken* taken);
+  void PutParts(const Rows& in, std::int64_t from, std::int64_t to, std::vector<Tails::Last> lasts, Taken* taken);
   void Close();
   void Schedule();
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tails.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <limits>
 
@@ -39,15 +37,9 @@ std::vector<bool> Tails::Ask(const std::string& body, std::size_t ids) {
 }
 
 std::vector<bool> Tails::Read(const http::Reply& reply, std::size_t ids) const {
-  if (reply.fault != http::Fault::kNone || reply.status != 200) Throw(reply, kDoing);
   simdjson::dom::parser parser;
-  simdjson::dom::array documents;
-  const simdjson::padded_string text(reply.body);
-  if (parser.parse(text)["docs"].get(documents) || documents.size() != ids) {
-    throw Retry(std::string(kDoing) + ": " + reply.host + " did not answer each of " + std::to_string(ids) + " ids");
-  }
   std::vector<bool> there;
-  for (const simdjson::dom::element document : documents) {
+  for (const simdjson::dom::element document : DocumentsOf(parser, reply, ids, kDoing)) {
     bool found = false;
     std::string_view type;
     if (!document["error"]["type"].get(type) && type != "index_not_found_exception") throw Retry(std::string(kDoing) + ": " + std::string(type));
@@ -57,7 +49,6 @@ std::vector<bool> Tails::Read(const http::Reply& reply, std::size_t ids) const {
 }
 
 std::vector<Tails::Last> Tails::Find(Encoder& encoder, std::vector<Last> lasts) {
-  static constexpr std::string_view kBefore = "{\"delete\":", kAfter = "}\n";
   std::vector<Last> found;
   while (!lasts.empty()) {
     std::vector<Last> on;                      // texts of which all that was asked for is there
@@ -66,10 +57,8 @@ std::vector<Tails::Last> Tails::Find(Encoder& encoder, std::vector<Last> lasts) 
       std::string body = "{\"docs\":[";
       for (std::size_t i = first; i < end; ++i) {
         for (std::int64_t k = 0; k < kAtOnce; ++k) {
-          const std::size_t before = body.size();
-          encoder.DeletePart(lasts[i].row, lasts[i].part + k, body);
-          body.resize(body.size() - kAfter.size());
-          body.replace(before, kBefore.size(), body[before - 1] == '[' ? "" : ",");
+          if (body.back() == '}') body += ',';
+          encoder.Place(lasts[i].row, lasts[i].part + k, body);
         }
       }
       const std::vector<bool> there = Ask(body + "]}", (end - first) * kAtOnce);
