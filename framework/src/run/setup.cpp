@@ -120,20 +120,29 @@ void Engine::MakeSegments() {
   }
 }
 
+namespace {
+
+/// What a component itself says.
+void AddSaid(const Stage& stage, Identity& identity) {
+  const std::string lines = stage.head->Identity();
+  for (std::size_t at = 0; at < lines.size();) {
+    const std::size_t end = std::min(lines.find('\n', at), lines.size());
+    const std::string line = lines.substr(at, end - at);
+    const std::size_t equals = line.find('=');
+    if (equals != std::string::npos) identity.emplace_back(stage.config->key + ": " + line.substr(0, equals), line.substr(equals + 1));
+    at = end + 1;
+  }
+}
+
+}  // namespace
+
 Identity Engine::IdentityNow() const {
   Identity identity;
   const auto add = [&identity](const Stage& stage) {
     const StageConfig& c = *stage.config;
     identity.emplace_back(c.key + ".type", "\"" + c.type + "\"");
     for (const auto& [key, value] : c.identity) identity.emplace_back(c.key + "." + key, value);
-    const std::string lines = stage.head->Identity();
-    for (std::size_t at = 0; at < lines.size();) {
-      const std::size_t end = std::min(lines.find('\n', at), lines.size());
-      const std::string line = lines.substr(at, end - at);
-      const std::size_t equals = line.find('=');
-      if (equals != std::string::npos) identity.emplace_back(c.key + ": " + line.substr(0, equals), line.substr(equals + 1));
-      at = end + 1;
-    }
+    AddSaid(stage, identity);
   };
   add(source);
   identity.emplace_back("source: schema", SchemaText(*source.out));
@@ -233,8 +242,11 @@ void Engine::SetUp() {
   LoadState();
   BeginSinks(resumed_ ? ETL_RESUMED : 0);
   if (!resumed_) {
-    state_.identity = IdentityNow();   // of what the sinks have made, too
-    store_->Save(state_);
+    for (const auto& s : sinks) {   // of what they have made, too
+      std::erase_if(state_.identity, [own = s->config->key + ": "](const auto& line) { return line.first.rfind(own, 0) == 0; });
+      AddSaid(*s, state_.identity);
+    }
+    SaveNow();   // with what begin() has noted
   }
   splits = std::make_unique<Splits>(*source.head, kWindow);
   const bool transactional = !sinks.empty() && sinks[0]->transactional;
