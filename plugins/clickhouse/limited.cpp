@@ -56,9 +56,11 @@ std::pair<std::int64_t, std::int64_t> ClickhouseSource::FindBounds(const std::st
     if (to.empty()) end = std::max<std::int64_t>(std::atoll(rows[0][1].c_str()) + 2, first);
   }
   if (first > end) throw ConfigError("to", "it lies before from");
-  // Whole days, where days are all there is.
   return {first, end};
 }
+
+/// While nothing is known, a request covers a slice.
+Rates ClickhouseSource::FirstRates() const { return Rates(static_cast<double>(max_rows_per_request) / (static_cast<double>(slice.count()) / 1e9)); }
 
 void ClickhouseSource::PlanLimited(bool fresh, std::string_view state) {
   for (const KeyColumn& k : table_.key) {
@@ -74,7 +76,6 @@ void ClickhouseSource::PlanLimited(bool fresh, std::string_view state) {
   halves_.clear();
   ledger_ = Ledger();
   next_id_ = 0;
-  const double guess = kWindow * static_cast<double>(max_rows_per_request) / (static_cast<double>(slice.count()) / 1e9) / kWindow;
   std::vector<std::string> parts = state.empty() ? std::vector<std::string>() : Unpack(state);
   // What an earlier plan or pass says of each shard.
   std::size_t at = 6;
@@ -82,7 +83,7 @@ void ClickhouseSource::PlanLimited(bool fresh, std::string_view state) {
   for (; at + 3 < parts.size() && parts[at] == "shard"; at += 4) {
     Shard& s = known[parts[at + 1]];
     s.done = LoadIntervals(parts[at + 2]);
-    s.rates = Rates(guess);
+    s.rates = FirstRates();
     s.rates.Load(parts[at + 3]);
   }
   if (!parts.empty() && parts[0] != "1") throw Fatal("the saved plan is of another version of this source; start anew with 'etl state reset'");
@@ -121,7 +122,7 @@ void ClickhouseSource::PlanLimited(bool fresh, std::string_view state) {
   std::int64_t left = 0;
   for (const std::string& name : shard_names_) {
     Shard& shard = shards_.emplace(name, Shard()).first->second;
-    shard.rates = Rates(guess);
+    shard.rates = FirstRates();
     if (const auto k = known.find(name); k != known.end()) shard = k->second;
     Intervals missing = added;
     if (fresh) {
@@ -238,6 +239,7 @@ void ClickhouseSource::OpenPiece(const Split& split, std::string_view position) 
   const std::int64_t begin = std::atoll(parts[1].c_str());
   Cursor cursor = position.empty() ? Cursor{Cursor::At::kTime, begin, {}, 0} : Cursor::Load(position);
   const std::lock_guard lock(head.mutex_);
+  if (!head.shards_.count(shard_)) head.shards_[shard_].rates = FirstRates();   // a split may be opened where none was planned
   const auto& pieces = head.ledger_.pieces();
   const auto known = pieces.find(id_);
   std::int64_t end = known != pieces.end() ? known->second.to : std::atoll(parts[2].c_str());

@@ -49,7 +49,6 @@ class ClickhouseSource : public Source, public Server {
   bool NextArray(ArrowArray* out, std::string& position) override;
   void Interrupt() noexcept override;
 
-
  private:
   enum class Mode { kLimited, kRanges, kStream };
   struct Shard {
@@ -73,6 +72,7 @@ class ClickhouseSource : public Source, public Server {
   void CheckSettings();
   void FindShards();
   std::pair<std::int64_t, std::int64_t> FindBounds(const std::string& shard);
+  Rates FirstRates() const;
   void PlanLimited(bool fresh, std::string_view state);
   bool NextPiece(Split& out, std::string& state);
   bool NextRanges(Split& out, std::string& state);
