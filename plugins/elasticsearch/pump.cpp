@@ -193,10 +193,10 @@ void Pump::Start(Own parcel) {
 
 void Pump::Answered(Own parcel, http::Reply reply) {
   host_.Count("requests");
+  if (reply.fault != http::Fault::kNone) return Fault(std::move(parcel), reply);
   const double ms = static_cast<double>(reply.elapsed.count()) / 1e6;
   latency_ms_ += (ms - latency_ms_) * (latency_ms_ == 0 ? 1 : 0.1);
   host_.Gauge("request_ms", std::round(latency_ms_));
-  if (reply.fault != http::Fault::kNone) return Fault(std::move(parcel), reply);
   if (reply.status != 200) return Refused(std::move(parcel), reply);
   AnsweredItems(std::move(parcel), reply);
 }
