@@ -23,6 +23,16 @@ std::string Header(const http::Reply& reply, std::string_view name) {
   return "";
 }
 
+/// Throws unless it is a whole and good one.
+void CheckWhole(const http::Reply& r, const std::string& doing) {
+  if (r.fault != http::Fault::kNone) http::ThrowFault(r, doing);
+  if (r.status != 200) ThrowServer(doing, r.status, r.body, r.retry_after.value_or(std::chrono::nanoseconds(0)).count());
+  if (r.body.find("DB::Exception") != std::string::npos && CodeOf(r.body)) ThrowServer(doing, 200, r.body);
+  if (Header(r, "transfer-encoding").empty() && Header(r, "content-length").empty()) {
+    throw Retry(doing + ": the reply says nowhere where it ends, so that it may have been cut");
+  }
+}
+
 std::string Unescape(std::string_view s) {
   std::string out;
   for (std::size_t i = 0; i < s.size(); ++i) {
@@ -62,12 +72,7 @@ std::vector<std::vector<std::string>> Connection::Ask(const Statement& statement
   r.body = statement.text;
   r.type = "text/plain";
   const http::Reply reply = client_.Call(std::move(r), [this] { return host_.Cancelled(); });
-  if (reply.fault != http::Fault::kNone) http::ThrowFault(reply, doing);
-  if (reply.status != 200) ThrowServer(doing, reply.status, reply.body, reply.retry_after.value_or(std::chrono::nanoseconds(0)).count());
-  if (reply.body.find("DB::Exception") != std::string::npos && CodeOf(reply.body)) ThrowServer(doing, 200, reply.body);
-  if (Header(reply, "transfer-encoding").empty() && Header(reply, "content-length").empty()) {
-    throw Retry(doing + ": the reply says nowhere where it ends, so that it may have been cut");
-  }
+  CheckWhole(reply, doing);
   std::vector<std::vector<std::string>> rows;
   std::string_view text = reply.body;
   while (!text.empty()) {
@@ -84,6 +89,16 @@ std::vector<std::vector<std::string>> Connection::Ask(const Statement& statement
     rows.push_back(std::move(row));
   }
   return rows;
+}
+
+std::optional<std::vector<std::vector<std::string>>> Connection::AskIfAllowed(const Statement& statement, const std::string& doing) {
+  try {
+    return Ask(statement, doing);
+  } catch (const Error& e) {
+    if (e.status == ETL_RETRY || e.status == ETL_CANCELLED) throw;
+    host_.Warn(std::string("goes on without knowing: ") + e.what());
+    return std::nullopt;
+  }
 }
 
 void Connection::Begin(const Statement& statement, bool whole, const std::string& doing) {
@@ -157,11 +172,7 @@ void Connection::Unpack(std::string& buffer) {
 
 void Connection::CheckEnd() {
   const http::Reply& r = *reply_;
-  if (r.fault != http::Fault::kNone) http::ThrowFault(r, doing_);
-  if (r.status != 200) ThrowServer(doing_, r.status, r.body, r.retry_after.value_or(std::chrono::nanoseconds(0)).count());
-  if (Header(r, "transfer-encoding").empty() && Header(r, "content-length").empty()) {
-    throw Retry(doing_ + ": the reply says nowhere where it ends, so that it may have been cut");
-  }
+  CheckWhole(r, doing_);
   if (packed_ == Packed::kInside) throw Retry(doing_ + ": the compressed reply was cut short");
   cost_.elapsed = r.elapsed;
   const std::string summary = Header(r, "x-clickhouse-summary");

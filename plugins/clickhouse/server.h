@@ -6,6 +6,7 @@
 #include <lz4frame.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,8 @@ class Connection {
   Connection(const Server& server, const Host& host);
   /// A small result, its lines and their columns, unescaped.
   std::vector<std::vector<std::string>> Ask(const Statement& statement, const std::string& doing);
+  /// The same of what a user need not be allowed to see: nothing, and a warning, where it is refused for good.
+  std::optional<std::vector<std::vector<std::string>>> AskIfAllowed(const Statement& statement, const std::string& doing);
   /// Begins a query whose rows come in Native; `whole`: the server shall have all of them before it answers, so that it can still
   /// say that it failed.
   void Begin(const Statement& statement, bool whole, const std::string& doing);

@@ -114,19 +114,19 @@ void ClickhouseSource::CheckSettings() {
   s.binds = table_.binds;
   s += "SELECT name, value FROM system.settings WHERE name IN ('read_overflow_mode', 'result_overflow_mode', 'timeout_overflow_mode', 'sort_overflow_mode', "
        "'limit', 'offset')";
-  std::vector<std::vector<std::string>> rows;
-  try {
-    rows = Connected().Ask(s, "cannot look at the settings");
-  } catch (const Error& e) {
-    if (e.status == ETL_RETRY || e.status == ETL_CANCELLED) throw;
-    return;   // not for this user to see
-  }
-  for (const auto& r : rows) {
+  const auto rows = Connected().AskIfAllowed(s, "cannot look at the settings");
+  if (!rows) return;
+  for (const auto& r : *rows) {
     if (r.size() != 2) continue;
     const bool cuts = r[1] == "break" || ((r[0] == "limit" || r[0] == "offset") && r[1] != "0");
     if (cuts) throw ConfigError("settings", "the server's setting " + r[0] + " = " + r[1] + " cuts results without a word; write settings = {" + r[0] + " = \"" +
                                                 (r[1] == "break" ? "throw" : "0") + "\"}, or ask for another profile");
   }
+}
+
+void ClickhouseSource::WarnOfStream(const std::string& why) {
+  host.Warn("is read in one stream, as " + why + ": one reader only, and an interrupted run counts the rows off again, which is right only if they come in the same "
+            "order and nothing has changed");
 }
 
 void ClickhouseSource::Prepare() {
@@ -156,8 +156,7 @@ void ClickhouseSource::Prepare() {
   if (!query.empty()) {
     table_.FindQuery(Connected(), query);
     mode_ = Mode::kStream;
-    host.Warn("is read in one stream, as a query has no key: one reader only, and an interrupted run counts the rows off again, which is right only if "
-              "they come in the same order and nothing has changed");
+    WarnOfStream("a query has no key");
   } else {
     table_.FindColumns(Connected());
     if (max_rows_per_request) {
@@ -168,10 +167,7 @@ void ClickhouseSource::Prepare() {
     } else {
       table_.SetSortingKey(Connected());
       mode_ = table_.key.empty() ? Mode::kStream : Mode::kRanges;
-      if (mode_ == Mode::kStream) {
-        host.Warn("is read in one stream, as the table has no sorting key that can be compared: one reader only, and an interrupted run counts the rows off "
-                  "again, which is right only if they come in the same order and nothing has changed");
-      }
+      if (mode_ == Mode::kStream) WarnOfStream("the table has no sorting key that can be compared");
     }
   }
   for (const ReadColumn& c : table_.read) given_types_.push_back(c.type);
@@ -196,8 +192,9 @@ void ClickhouseSource::Plan(bool fresh, std::string_view state) {
   if (mode_ == Mode::kRanges) {
     if (fresh || state.empty()) return PlanRanges();
     const auto parts = Unpack(state);
-    const auto rest = Unpack(parts.at(1));
-    const std::size_t first = static_cast<std::size_t>(std::atoll(parts.at(0).c_str()));
+    if (parts.size() != 2) throw Fatal("the saved plan is of another version of this source; start anew with 'etl state reset'");
+    const auto rest = Unpack(parts[1]);
+    const std::size_t first = static_cast<std::size_t>(std::atoll(parts[0].c_str()));
     ranges_.assign(first, {});
     next_range_ = first;
     for (std::size_t i = 0; i < rest.size(); ++i) ranges_.push_back({Unpack(rest[i]), i + 1 < rest.size() ? Unpack(rest[i + 1]) : Key()});
@@ -215,7 +212,7 @@ bool ClickhouseSource::PlanNext(Split& out, std::string& state) {
 
 void ClickhouseSource::Open(const Split& split, std::string_view position) {
   ClickhouseSource& head = Head();
-  connection_ ? connection_->Abandon() : void();
+  if (connection_) connection_->Abandon();
   streaming_ = ended_ = false;
   id_ = split.id;
   if (head.mode_ == Mode::kLimited) return OpenPiece(split, position);

@@ -70,6 +70,7 @@ class ClickhouseSource : public Source, public Server {
   void Prepare();
   void CheckOptions() const;
   void CheckSettings();
+  void WarnOfStream(const std::string& why);
   void FindShards();
   std::pair<std::int64_t, std::int64_t> FindBounds(const std::string& shard);
   Rates FirstRates() const;

@@ -13,8 +13,6 @@ constexpr std::size_t kRangesInSplit = 8;
 constexpr std::int64_t kMostSampled = 200'000, kSamplesInRange = 16;
 constexpr std::size_t kStreamRows = 65'536;
 
-std::string SaveKey(const Key& key) { return Pack(key); }
-
 }  // namespace
 
 /// The borders of ranges that hold about page_bytes each: keys of a sample of the table, every sixteenth.  One scan of the key's
@@ -26,14 +24,9 @@ void ClickhouseSource::PlanRanges() {
   about += "SELECT sum(rows), sum(data_uncompressed_bytes) FROM system.parts WHERE active AND database = currentDatabase() AND table = ";
   about.Bind("String", table);
   std::int64_t rows = 0, bytes = 0;
-  try {
-    const auto r = c.Ask(about, "cannot read how large the table is");
-    if (!r.empty() && r[0].size() == 2) {
-      rows = std::atoll(r[0][0].c_str());
-      bytes = std::atoll(r[0][1].c_str());
-    }
-  } catch (const Error& e) {
-    if (e.status == ETL_RETRY || e.status == ETL_CANCELLED) throw;
+  if (const auto r = c.AskIfAllowed(about, "cannot read how large the table is"); r && !r->empty() && (*r)[0].size() == 2) {
+    rows = std::atoll((*r)[0][0].c_str());
+    bytes = std::atoll((*r)[0][1].c_str());
   }
   ranges_.clear();
   next_range_ = 0;
@@ -74,12 +67,12 @@ bool ClickhouseSource::NextRanges(Split& out, std::string& state) {
   std::vector<std::string> parts;
   out.id = "r" + std::to_string(next_range_);
   for (std::size_t i = 0; i < n; ++i, ++next_range_) {
-    parts.push_back(SaveKey(ranges_[next_range_].from));
-    parts.push_back(SaveKey(ranges_[next_range_].to));
+    parts.push_back(Pack(ranges_[next_range_].from));
+    parts.push_back(Pack(ranges_[next_range_].to));
   }
   out.state = Pack(parts);
   std::vector<std::string> rest;
-  for (std::size_t i = next_range_; i < ranges_.size(); ++i) rest.push_back(SaveKey(ranges_[i].from));
+  for (std::size_t i = next_range_; i < ranges_.size(); ++i) rest.push_back(Pack(ranges_[i].from));
   state = Pack({std::to_string(next_range_), Pack(rest)});
   return true;
 }
@@ -92,8 +85,9 @@ void ClickhouseSource::OpenRanges(const Split& split, std::string_view position)
   dense_.reset();
   if (position.empty()) return;
   const auto at = Unpack(position);
-  at_range_ = static_cast<std::size_t>(std::atoll(at.at(0).c_str()));
-  if (at.size() > 1) dense_ = std::make_unique<Dense>(Dense{Unpack(at[1]), std::atoll(at.at(2).c_str()), at.at(3) == "1"});
+  if (at.size() != 1 && at.size() != 4) throw Fatal("the saved position is not one of this source's; start anew with 'etl state reset'");
+  at_range_ = static_cast<std::size_t>(std::atoll(at[0].c_str()));
+  if (at.size() > 1) dense_ = std::make_unique<Dense>(Dense{Unpack(at[1]), std::atoll(at[2].c_str()), at[3] == "1"});
 }
 
 /// A range is asked for without an order and taken when it is whole.  One that is much larger than it should be is read in order, page

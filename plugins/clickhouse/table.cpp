@@ -84,6 +84,20 @@ bool FitsKey(const std::string& type, KeyColumn& out) {
 
 // ---- what there is ----
 
+namespace {
+
+/// What is wrong with it is wrong with the option.
+std::vector<std::vector<std::string>> AskFor(Connection& connection, const Statement& statement, const std::string& doing, const char* option) {
+  try {
+    return connection.Ask(statement, doing);
+  } catch (Error& e) {
+    if (e.status == ETL_CONFIG) e.option = option;
+    throw;
+  }
+}
+
+}  // namespace
+
 void Table::Take(Connection& connection, const std::string& sql, const char* option) {
   Statement s;
   s.binds = binds;
@@ -125,12 +139,7 @@ void Table::FindColumns(Connection& connection) {
   if (where.empty()) return;
   Statement check = Begin();
   check += "SELECT count() FROM " + Quote(name, "table") + " WHERE (" + (binds ? Plain(where) : Inline(Plain(where), params)) + "\n) AND 0";
-  try {
-    connection.Ask(check, "cannot use where");
-  } catch (Error& e) {
-    if (e.status == ETL_CONFIG) e.option = "where";
-    throw;
-  }
+  AskFor(connection, check, "cannot use where", "where");
 }
 
 void Table::FindQuery(Connection& connection, const std::string& query) {
@@ -140,18 +149,16 @@ void Table::FindQuery(Connection& connection, const std::string& query) {
   delivered = read.size();
 }
 
-std::size_t Table::NeedColumn(Connection& connection, const std::string& column, const char* option, std::string& type) {
+std::string Table::TypeOf(Connection& connection, const std::string& column, const char* option) const {
   Statement s = Begin();
   s += "SELECT " + Quote(column, option) + " FROM " + Quote(name, "table") + " LIMIT 0 FORMAT TabSeparatedWithNamesAndTypes";
-  std::vector<std::vector<std::string>> rows;
-  try {
-    rows = connection.Ask(s, "cannot look at column \"" + column + "\"");
-  } catch (Error& e) {
-    if (e.status == ETL_CONFIG) e.option = option;
-    throw;
-  }
-  if (rows.size() < 2) throw Fatal("the server did not say what column \"" + column + "\" is");
-  type = rows[1].at(0);
+  const auto rows = AskFor(connection, s, "cannot look at column \"" + column + "\"", option);
+  if (rows.size() < 2 || rows[1].empty()) throw Fatal("the server did not say what column \"" + column + "\" is");
+  return rows[1][0];
+}
+
+std::size_t Table::NeedColumn(Connection& connection, const std::string& column, const char* option, std::string& type) {
+  type = TypeOf(connection, column, option);
   for (std::size_t i = 0; i < read.size(); ++i) {
     if (read[i].name == column) return i;
   }
@@ -195,16 +202,7 @@ void Table::SetKey(Connection& connection, const std::string& time, const std::v
 }
 
 void Table::SetSharding(Connection& connection, const std::string& column) {
-  Statement s = Begin();
-  s += "SELECT " + Quote(column, "shard_by") + " FROM " + Quote(name, "table") + " LIMIT 0 FORMAT TabSeparatedWithNamesAndTypes";
-  std::vector<std::vector<std::string>> rows;
-  try {
-    rows = connection.Ask(s, "cannot look at column \"" + column + "\"");
-  } catch (Error& e) {
-    if (e.status == ETL_CONFIG) e.option = "shard_by";
-    throw;
-  }
-  std::string type = rows.size() < 2 ? "" : rows[1].at(0);
+  std::string type = TypeOf(connection, column, "shard_by");
   while (type.rfind("Nullable(", 0) == 0 || type.rfind("LowCardinality(", 0) == 0) type = type.substr(type.find('(') + 1, type.size() - type.find('(') - 2);
   sharding.column = KeyColumn();
   sharding.column.name = column;
@@ -224,17 +222,12 @@ void Table::SetSortingKey(Connection& connection) {
   Statement s = Begin();
   s += "SELECT sorting_key FROM system.tables WHERE database = currentDatabase() AND name = ";
   s.Bind("String", name);
-  std::vector<std::vector<std::string>> rows;
-  try {
-    rows = connection.Ask(s, "cannot read the table's sorting key");
-  } catch (const Error& e) {
-    if (e.status == ETL_RETRY || e.status == ETL_CANCELLED) throw;
-    return;   // a user who may not see it has none
-  }
-  if (rows.empty() || rows[0].empty()) return;
-  std::string text = rows[0][0], column;
+  const auto rows = connection.AskIfAllowed(s, "cannot read the table's sorting key");
+  if (!rows || rows->empty() || (*rows)[0].empty()) return;
+  const std::string all = (*rows)[0][0];
+  std::string text = all, column;
   if (text.find_first_of("('\"") != std::string::npos) text = text.substr(0, text.find_first_of("('\""));   // up to the first expression
-  const bool cut = text.size() != rows[0][0].size();
+  const bool cut = text.size() != all.size();
   std::vector<std::string> names;
   for (std::size_t at = 0; at <= text.size();) {
     const auto comma = std::min(text.find(',', at), text.size());

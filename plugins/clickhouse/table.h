@@ -88,6 +88,7 @@ class Table {
   std::string List() const;
   std::string Outer(const std::string& inner) const;
   void Take(Connection& connection, const std::string& sql, const char* option);
+  std::string TypeOf(Connection& connection, const std::string& column, const char* option) const;
   std::size_t NeedColumn(Connection& connection, const std::string& column, const char* option, std::string& type);
 };
 

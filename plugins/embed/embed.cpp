@@ -146,12 +146,18 @@ void Embed::Apply(const Rows& in) {
   Pump(std::chrono::nanoseconds(0));
 }
 
-std::string Embed::RowName(const Rows& in, std::int64_t row) const {
-  std::string name;
+/// The values of chunk.key.
+std::string Embed::KeysOf(const ArrowArray& batch, std::int64_t row, const char* between) const {
+  std::string text;
   for (const TextOf& key : keys_) {
-    if (!name.empty()) name += ", ";
-    key.Append(in.array(), row, name);
+    if (&key != keys_.data()) text += between;
+    key.Append(batch, row, text);
   }
+  return text;
+}
+
+std::string Embed::RowName(const Rows& in, std::int64_t row) const {
+  const std::string name = KeysOf(in.array(), row, ", ");
   return name.empty() ? "row " + std::to_string(in.row(row) + 1) : name;
 }
 
@@ -301,15 +307,6 @@ void Embed::EmitHeld(Held& held) {
   held_.remove_if([&](const Held& h) { return &h == &held; });
 }
 
-std::string Embed::ChunkId(const Held& held, const Piece& piece) const {
-  std::string id;
-  for (const TextOf& key : keys_) {
-    if (&key != keys_.data()) id += '-';
-    key.Append(held.source->array, piece.row, id);
-  }
-  return id + "#" + std::to_string(piece.chunk);
-}
-
 void Embed::EmitPieces(const Held& held, std::size_t first, std::size_t last) {
   ArrowArray& in = held.source->array;
   const auto there = static_cast<std::size_t>(in.n_children);
@@ -329,7 +326,7 @@ void Embed::EmitPieces(const Held& held, std::size_t first, std::size_t last) {
     }
     if (!cut_column.empty()) cut.Append(p.cut);
     if (!chunks()) continue;
-    ids.Append(ChunkId(held, p));
+    ids.Append(KeysOf(in, p.row, "-") + "#" + std::to_string(p.chunk));
     numbers.Append(p.chunk);
     counts.Append(p.chunks);
     if (!chunk.text.empty()) texts.Append(p.chunk_text);

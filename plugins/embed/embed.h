@@ -95,12 +95,12 @@ class Embed : public Transform {
   void AddRow(const Rows& in, std::int64_t row, Held& held);
   void AddChunks(const std::string& text, std::int64_t row, Held& held);
   void AddPiece(Piece piece, std::vector<std::uint32_t> ids, Held& held);
+  std::string KeysOf(const ArrowArray& batch, std::int64_t row, const char* between) const;
   std::string RowName(const Rows& in, std::int64_t row) const;
   void Pump(std::chrono::nanoseconds wait);
   void Finish(const TextPtr& text);
   void EmitHeld(Held& held);
   void EmitPieces(const Held& held, std::size_t first, std::size_t last);
-  std::string ChunkId(const Held& held, const Piece& piece) const;
   void Report(bool last);
 
   std::shared_ptr<Model> loaded_;                     // the head's, and its worker's
