@@ -240,6 +240,15 @@ TEST_CASE("a lasting fault of a transform is exit 4, of a sink exit 5") {
   CHECK(g.Saved().splits.at("s0").position == "400");
 }
 
+TEST_CASE("what a sink notes when it begins is on disk before the first row") {
+  Fixture f;
+  f.RunToml(Pipeline("rows = 100\nblock_at = 50", "", kFile), [&](Run& run) {
+    while (run.Status().phase == "starting") std::this_thread::yield();
+    CHECK(f.Saved().kept.count("sink[0]") == 1);   // a save each second would bring it back later
+    run.Stop(15);
+  });
+}
+
 TEST_CASE("a sink that cannot end is exit 5, and the pass is not complete") {
   Fixture f;
   CHECK(f.RunToml(Pipeline("rows = 100", "", kFile + "mode = \"fail_end\"")).exit == Exit::kSink);
