@@ -77,18 +77,42 @@ std::int64_t Page::bytes() const {
   return n;
 }
 
+Buffer Spares::Take(std::size_t place) {
+  const std::lock_guard lock(mutex_);
+  Buffer buffer;
+  if (place < buffers_.size() && !buffers_[place].empty()) {
+    buffer = std::move(buffers_[place].back());
+    buffers_[place].pop_back();
+  }
+  return buffer;
+}
+
+void Spares::Give(std::size_t place, Buffer&& buffer) {
+  buffer.Truncate(0);
+  const std::lock_guard lock(mutex_);
+  if (place >= buffers_.size()) buffers_.resize(place + 1);
+  buffers_[place].push_back(std::move(buffer));
+}
+
 namespace {
 
 __extension__ typedef __int128 Int128;
 
+constexpr std::size_t kPlaces = 3;   // buffers of a column
+
 struct Node {
-  Buffer buffers[3];
-  const void* pointers[3] = {};
+  Buffer buffers[kPlaces];
+  const void* pointers[kPlaces] = {};
   std::vector<ArrowArray*> children;
+  std::shared_ptr<Spares> spares;
+  std::size_t place = 0;
 };
 
 void Release(ArrowArray* a) {
   auto* node = static_cast<Node*>(a->private_data);
+  for (std::size_t i = 0; node->spares && i < kPlaces; ++i) {
+    if (node->pointers[i]) node->spares->Give(node->place + i, std::move(node->buffers[i]));
+  }
   for (ArrowArray* c : node->children) {
     if (c->release) c->release(c);
     delete c;
@@ -215,7 +239,8 @@ class BlockReader {
           head = 2;
         }
         if (static_cast<std::size_t>(stop - at) < head + size) break;
-        std::memcpy(to, at + head, size);
+        if (size <= 16 && stop - at >= 24) std::memcpy(to, at + head, 16);   // there is room for what lies ready
+        else std::memcpy(to, at + head, size);
         to += size;
         at += head + size;
         const std::int32_t end = End(before + static_cast<std::size_t>(to - begin));
@@ -393,6 +418,9 @@ void Page::Finish(const std::vector<CType>& types, std::size_t count, std::int64
   for (std::size_t i = 0; i < count; ++i) {
     auto child = std::make_unique<ArrowArray>();
     Export(std::move(columns[i]), types[i], n, child.get());
+    auto* exported = static_cast<Node*>(child->private_data);
+    exported->spares = spares;
+    exported->place = i * kPlaces;
     node->children.push_back(child.release());
   }
   *out = {n, 0, 0, 1, static_cast<std::int64_t>(node->children.size()), node->pointers, node->children.data(), nullptr, Release, node.get()};
@@ -411,6 +439,21 @@ void Behead(ArrowArray* batch, std::int64_t n) {
   }
 }
 
+namespace {
+
+/// As Export puts them.
+void TakeSpares(Spares& spares, std::size_t place, const CType& type, Col& col) {
+  const CType& t = type.form == Form::kNullable ? type.items[0] : type;
+  if (t.form == Form::kNothing) return;
+  col.validity = spares.Take(place++);
+  if (t.form == Form::kTuple) return;
+  const bool nested = t.form == Form::kArray || t.form == Form::kMap;
+  if (nested || t.arrow.format == "u" || t.arrow.format == "z") col.offsets = spares.Take(place++);
+  if (!nested) col.data = spares.Take(place);
+}
+
+}  // namespace
+
 bool ReadBlock(Input& in, const std::vector<ReadColumn>& columns, const Caps& caps, Page& page) {
   if (in.AtEnd()) return false;
   const auto text = [&] {
@@ -423,7 +466,10 @@ bool ReadBlock(Input& in, const std::vector<ReadColumn>& columns, const Caps& ca
   const std::uint64_t count = in.Varint(), rows = in.Varint();
   if (page.columns.empty()) {
     page.columns.resize(columns.size());
-    for (std::size_t i = 0; i < columns.size(); ++i) Shape(page.columns[i], columns[i].type);
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      Shape(page.columns[i], columns[i].type);
+      if (page.spares) TakeSpares(*page.spares, i * kPlaces, columns[i].type, page.columns[i]);
+    }
   }
   if (count != columns.size() || rows > static_cast<std::uint64_t>(caps.block_rows)) {
     if (count == 0 && rows == 0) return true;

@@ -40,7 +40,7 @@ detail::DeclaredList ClickhouseSource::Options() {
           Option("retry_pause", &S::retry_pause, "Least wait before a failed request is tried again; 10s with strategy = \"article\" if not given.").Range("0s..1h").Tuning().Advanced(),
           Option("strings", &S::strings, "What String columns hold: text, or bytes that need not be text (binary).").Choices({"text", "binary"}),
           Option("fixed_strings", &S::fixed_strings, "What FixedString columns hold: bytes, or text without the zeros at its end.").Choices({"binary", "text"}),
-          Option("page_bytes", &S::page_bytes, "Bytes that a reader asks for at once, about, where the store has no limit.").Range("64KiB..1GiB").Tuning().Advanced(),
+          Option("page_bytes", &S::page_bytes, "Bytes that a reader asks for at once, about, where the store has no limit; at most an eighth of memory_limit.").Range("64KiB..1GiB").Tuning().Advanced(),
           Option("max_row_bytes", &S::max_row_bytes, "Longest text that is taken.").Range("1KiB..1GiB").Advanced()));
 }
 

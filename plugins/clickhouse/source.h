@@ -32,7 +32,7 @@ class ClickhouseSource : public Source, public Server {
   std::int64_t max_rows_per_request = 0, concurrency = 0;
   double requests_per_second = 0;
   std::chrono::nanoseconds slice = std::chrono::minutes(2), overlap{0}, retry_pause{0};
-  Bytes page_bytes{16 << 20}, max_row_bytes{64 << 20};
+  Bytes page_bytes{64 << 20}, max_row_bytes{64 << 20};
 
   static detail::DeclaredList Options();
   static const void* Extension(std::string_view id);
@@ -80,7 +80,9 @@ class ClickhouseSource : public Source, public Server {
   void OpenPiece(const Split& split, std::string_view position);
   void OpenRanges(const Split& split, std::string_view position);
   std::string SavePlan() const;
+  std::int64_t PageBytes() const;
   void PlanRanges();
+  std::vector<Key> Borders(std::size_t columns, std::int64_t rows, std::int64_t parts, bool& even);
   void LoadManifest();
   std::int64_t CountSeconds(const std::string& shard, std::int64_t begin, std::int64_t end, std::int64_t& hours,
                             std::vector<std::pair<std::int64_t, std::int64_t>>& out);
@@ -125,6 +127,7 @@ class ClickhouseSource : public Source, public Server {
   std::map<std::string, std::string> halves_;  ///< taken from a piece and not opened yet: by id, of which
   std::int64_t next_id_ = 0, want_from_ = 0, want_to_ = 0;
   std::vector<Range> ranges_;
+  const std::shared_ptr<Spares> spares_ = std::make_shared<Spares>();
   std::size_t next_range_ = 0;
   bool stream_planned_ = false;
   // worker

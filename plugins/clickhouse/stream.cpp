@@ -10,10 +10,59 @@ namespace etl::clickhouse {
 namespace {
 
 constexpr std::size_t kRangesInSplit = 8;
+constexpr std::int64_t kPagesInMemory = 8;   // of the whole run's limit: readers build them while others wait and are written
 constexpr std::int64_t kMostSampled = 200'000, kSamplesInRange = 16;
 constexpr std::size_t kStreamRows = 65'536;
 
+/// Memory of a page that is being read, counted with the host; waits until it is there.
+class Reserved {
+ public:
+  Reserved(const Host& host, std::int64_t bytes) : host_(host), bytes_(bytes) {
+    while (!host_.Reserve(bytes_)) host_.Wait(std::chrono::milliseconds(5));
+  }
+  Reserved(const Reserved&) = delete;
+  ~Reserved() { host_.Reserve(-bytes_); }
+
+ private:
+  const Host& host_;
+  std::int64_t bytes_;
+};
+
 }  // namespace
+
+std::int64_t ClickhouseSource::PageBytes() const {
+  return std::clamp<std::int64_t>(host.MemoryLimit() / kPagesInMemory, 64 << 10, page_bytes.value);
+}
+
+/// Keys, of the first columns of the sorting key, that cut the table's rows into so many parts of about the same size; not `even` where
+/// one key has the rows of several.
+std::vector<Key> ClickhouseSource::Borders(std::size_t columns, std::int64_t rows, std::int64_t parts, bool& even) {
+  const std::int64_t samples = std::min(kMostSampled, parts * kSamplesInRange), one_in = std::max<std::int64_t>(1, rows / samples);
+  std::string given, order;
+  for (std::size_t i = 0; i < columns; ++i) {
+    given += (i ? ", " : "") + table_.Sample(table_.key[i]);
+    order += (i ? ", " : "") + Quote(table_.key[i].name);
+  }
+  Statement s = table_.Aggregate(given, 0, 0, "", false);
+  s += " AND rand() % " + std::to_string(one_in) + " = 0 ORDER BY " + order;
+  const auto sample = Connected().Ask(s, "cannot take a sample of the keys of \"" + table + "\"");
+  const std::size_t step = std::max<std::size_t>(1, sample.size() / static_cast<std::size_t>(parts));
+  std::vector<Key> borders;
+  int repeats = 0;
+  for (std::size_t i = step; i < sample.size(); i += step) {
+    // As few columns as tell it from the border before: the server compares less.
+    Key border = sample[i];
+    if (border.size() != columns) continue;
+    const Key last = borders.empty() ? Key() : borders.back();
+    std::size_t n = 0;
+    while (n < last.size() && last[n] == border[n]) ++n;
+    if (n < border.size()) border.resize(n + 1);
+    repeats = border == last ? repeats + 1 : 0;
+    even &= repeats < 2;
+    if (!repeats) borders.push_back(std::move(border));
+  }
+  return borders;
+}
 
 /// The borders of ranges that hold about page_bytes each: keys of a sample of the table, every sixteenth.  One scan of the key's
 /// columns.
@@ -31,26 +80,12 @@ void ClickhouseSource::PlanRanges() {
   ranges_.clear();
   next_range_ = 0;
   std::vector<Key> borders;
-  const std::int64_t wanted = bytes / std::max<std::int64_t>(page_bytes.value, 1);
+  const std::int64_t wanted = bytes / PageBytes();
   if (rows > 0 && wanted > 1) {
-    const std::int64_t samples = std::min(kMostSampled, wanted * kSamplesInRange), one_in = std::max<std::int64_t>(1, rows / samples);
-    std::string columns;
-    for (const KeyColumn& k : table_.key) columns += (columns.empty() ? "" : ", ") + table_.Sample(k);
-    Statement s = table_.Aggregate(columns, 0, 0, "", false);
-    s += " AND rand() % " + std::to_string(one_in) + " = 0 ORDER BY ";
-    for (std::size_t i = 0; i < table_.key.size(); ++i) s += (i ? ", " : "") + Quote(table_.key[i].name);
-    const auto sample = c.Ask(s, "cannot take a sample of the keys of \"" + table + "\"");
-    const std::size_t step = std::max<std::size_t>(1, sample.size() / static_cast<std::size_t>(wanted));
-    for (std::size_t i = step; i < sample.size(); i += step) {
-      // As few columns as tell it from the border before: the server compares less.
-      Key border = sample[i];
-      if (border.size() != table_.key.size()) continue;
-      const Key last = borders.empty() ? Key() : borders.back();
-      std::size_t n = 0;
-      while (n < last.size() && last[n] == border[n]) ++n;
-      if (n < border.size()) border.resize(n + 1);
-      if (border != last) borders.push_back(std::move(border));
-    }
+    // The first column is cheap to read and mostly enough.
+    bool even = true;
+    borders = Borders(1, rows, wanted, even);
+    if (!even && table_.key.size() > 1) borders = Borders(table_.key.size(), rows, wanted, even);
   }
   Key from;
   for (Key& b : borders) {
@@ -97,10 +132,12 @@ bool ClickhouseSource::NextRange(ArrowArray* out, std::string& position) {
   const Table& t = head.table_;
   if (at_range_ >= own_ranges_.size()) return false;
   const Range& range = own_ranges_[at_range_];
+  const Reserved reserved(host, PageBytes());
   Page page;
+  page.spares = head.spares_;
   if (!dense_) {
     try {
-      Fetch(t.Range(range.from, range.to, 0), page, 4 * page_bytes.value);
+      Fetch(t.Range(range.from, range.to, 0), page, 4 * PageBytes());
       const std::int64_t rows = page.rows;
       Give(page, rows, out);
       position = Pack({std::to_string(++at_range_)});
@@ -114,7 +151,7 @@ bool ClickhouseSource::NextRange(ArrowArray* out, std::string& position) {
   }
   for (;;) {
     try {
-      Fetch(t.Ordered(dense_->from, range.to, dense_->offset, dense_->group, dense_rows_), page, 16 * page_bytes.value);
+      Fetch(t.Ordered(dense_->from, range.to, dense_->offset, dense_->group, dense_rows_), page, 16 * PageBytes());
       break;
     } catch (const TooMuch&) {
       if (dense_rows_ <= 1) throw;
@@ -141,7 +178,7 @@ bool ClickhouseSource::NextRange(ArrowArray* out, std::string& position) {
   } else {
     *dense_ = {got.last, got.rows, true};
   }
-  if (page.bytes() < page_bytes.value / 4 && dense_rows_ < 1 << 20) dense_rows_ *= 2;
+  if (page.bytes() < PageBytes() / 4 && dense_rows_ < 1 << 20) dense_rows_ *= 2;
   Give(page, rows, out);
   position = dense_ ? Pack({std::to_string(at_range_), Pack(dense_->from), std::to_string(dense_->offset), dense_->group ? "1" : "0"}) : Pack({std::to_string(at_range_)});
   return true;
@@ -160,6 +197,7 @@ bool ClickhouseSource::NextStreamed(ArrowArray* out, std::string& position) {
       streaming_ = true;
     }
     Page page;
+    page.spares = head.spares_;
     const Caps caps{max_row_bytes.value, 1 << 24};
     for (;;) {
       const bool more = c.Next(head.table_.read, caps, page);
@@ -168,7 +206,7 @@ bool ClickhouseSource::NextStreamed(ArrowArray* out, std::string& position) {
         page = Page();
       }
       if (!more) ended_ = true;
-      if (ended_ || page.rows >= static_cast<std::int64_t>(kStreamRows) || page.bytes() > page_bytes.value) break;
+      if (ended_ || page.rows >= static_cast<std::int64_t>(kStreamRows) || page.bytes() > PageBytes()) break;
     }
     const std::int64_t rows = page.rows, drop = std::max<std::int64_t>(0, skip_ - at_row_);
     at_row_ += rows;

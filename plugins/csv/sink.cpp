@@ -2,7 +2,7 @@
 #include "sink.h"
 
 #include <algorithm>
-#include <charconv>
+#include <cstring>
 #include <stdexcept>
 
 namespace etl::csv {
@@ -37,63 +37,62 @@ void CsvSink::Prepare(const ArrowSchema& in) {
     if (child.dictionary) plan.form = Form::kJson;
     columns_.push_back(std::move(plan));
   }
-  special_.fill(false);
-  for (const unsigned char c : {static_cast<unsigned char>(delimiter[0]), static_cast<unsigned char>('"'),
-                                static_cast<unsigned char>('\n'), static_cast<unsigned char>('\r')}) {
-    special_[c] = true;
-  }
+  delimiters_ = 0x0101010101010101u * static_cast<unsigned char>(delimiter[0]);
 }
 
 void CsvSink::AppendHead(std::string& out) {
   if (!header) return;
+  json_detail::Tail tail(out, 0);
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    if (i) out += delimiter[0];
-    AppendField(columns_[i].name, out);
+    if (i) tail.Append(delimiter);
+    AppendField(columns_[i].name, tail);
   }
-  out += '\n';
+  tail.Append("\n");
+  tail.Keep();
 }
 
 void CsvSink::AppendRows(const Rows& in, std::string& out) {
+  json_detail::Tail tail(out, row_bytes_ * static_cast<std::size_t>(in.size()));
   std::string reason;
   for (std::int64_t row = 0; row < in.size(); ++row) {
-    const std::size_t before = out.size();
-    if (AppendRow(in, row, out, reason)) continue;
-    out.resize(before);
+    const auto before = tail.p - tail.begin();
+    if (AppendRow(in, row, tail, reason)) continue;
+    tail.p = tail.begin() + before;
     host.Reject(in.row(row), reason);
   }
+  const std::size_t written = tail.Keep();
+  if (in.size()) row_bytes_ = written / static_cast<std::size_t>(in.size()) + 32;
 }
 
-bool CsvSink::AppendRow(const Rows& in, std::int64_t row, std::string& out, std::string& reason) {
+bool CsvSink::AppendRow(const Rows& in, std::int64_t row, Tail& out, std::string& reason) {
   for (std::size_t c = 0; c < columns_.size(); ++c) {
-    if (c) out += delimiter[0];
+    out.Need(2);
+    if (c) out.Put(delimiter[0]);
     if (!AppendValue(c, in, row, out, reason)) return false;
   }
-  out += '\n';
+  out.Append("\n");
   return true;
 }
 
-bool CsvSink::AppendValue(std::size_t column, const Rows& in, std::int64_t row, std::string& out, std::string& reason) {
+bool CsvSink::AppendValue(std::size_t column, const Rows& in, std::int64_t row, Tail& out, std::string& reason) {
   const Plan& plan = columns_[column];
   const ArrowArray& array = *in.array().children[column];
   const std::int64_t at = row + in.array().offset;
   if (plan.format.kind == arrow::Kind::kNull || (arrow::HasValidity(plan.format.layout) && arrow::IsNull(array, at))) {
-    out += null;
+    out.Append(null);
     return true;
   }
-  char text[64];
+  out.Need(64);
   switch (plan.form) {
-    case Form::kInteger: {
-      const std::int64_t value = arrow::IntegerAt(plan.format.kind, array.buffers[1], at + array.offset);
-      out.append(text, std::to_chars(text, text + sizeof text, value).ptr);
+    case Form::kInteger:
+      json_detail::PutNumber(arrow::IntegerAt(plan.format.kind, array.buffers[1], at + array.offset), out);
       return true;
-    }
     case Form::kFloat: {
       const void* const values = array.buffers[1];
       const std::int64_t i = at + array.offset;
-      const auto put = [&](auto value) { out.append(text, std::to_chars(text, text + sizeof text, value).ptr); };
-      if (plan.format.kind == arrow::Kind::kFloat64) put(arrow::ValueAt<double>(values, i));
-      else if (plan.format.kind == arrow::Kind::kFloat32) put(arrow::ValueAt<float>(values, i));
-      else put(json_detail::HalfToFloat(arrow::ValueAt<std::uint16_t>(values, i)));
+      if (plan.format.kind == arrow::Kind::kFloat64) json_detail::PutNumber(arrow::ValueAt<double>(values, i), out);
+      else if (plan.format.kind == arrow::Kind::kFloat32) json_detail::PutNumber(arrow::ValueAt<float>(values, i), out);
+      else json_detail::PutNumber(json_detail::HalfToFloat(arrow::ValueAt<std::uint16_t>(values, i)), out);
       return true;
     }
     case Form::kText: return AppendText(column, arrow::TextAt(plan.format.layout, array, at), out, reason);
@@ -101,19 +100,20 @@ bool CsvSink::AppendValue(std::size_t column, const Rows& in, std::int64_t row, 
     case Form::kJson: break;
   }
   scratch_.clear();
+  json_detail::Tail written(scratch_, 64);
   try {
-    writer_->Value(column, in.array(), row, scratch_);
+    writer_->Value(column, in.array(), row, written);
   } catch (const std::invalid_argument& wrong) {
     reason = wrong.what();
     return false;
   }
-  std::string_view written = scratch_;
-  if (plan.form == Form::kQuotedByJson && written.front() == '"') written = written.substr(1, written.size() - 2);
-  AppendField(written, out);
+  std::string_view text(written.begin(), static_cast<std::size_t>(written.p - written.begin()));
+  if (plan.form == Form::kQuotedByJson && text.front() == '"') text = text.substr(1, text.size() - 2);
+  AppendField(text, out);
   return true;
 }
 
-bool CsvSink::AppendText(std::size_t column, std::string_view text, std::string& out, std::string& reason) {
+bool CsvSink::AppendText(std::size_t column, std::string_view text, Tail& out, std::string& reason) {
   const std::size_t valid = ValidUtf8(text);
   if (valid == text.size()) {
     AppendField(text, out);
@@ -135,20 +135,73 @@ bool CsvSink::AppendText(std::size_t column, std::string_view text, std::string&
   return true;
 }
 
-void CsvSink::AppendField(std::string_view text, std::string& out) const {
-  const bool plain = text != null && std::none_of(text.begin(), text.end(), [this](char c) {
-    return special_[static_cast<unsigned char>(c)];
-  });
-  if (plain) {
-    out += text;
+namespace {
+
+constexpr std::uint64_t kOnes = 0x0101010101010101u;
+
+/// Bit 7 of each byte that is zero; above the first one also of others.
+std::uint64_t Zeros(std::uint64_t word) { return (word - kOnes) & ~word & (kOnes << 7); }
+
+template <class T>
+std::uint64_t Load(const char* from) {
+  return arrow::Load<T>(from);
+}
+
+/// Up to seven bytes, and zeros.
+std::uint64_t LoadPart(const char* s, std::size_t n) {
+  if (n >= 4) return Load<std::uint32_t>(s) | Load<std::uint32_t>(s + n - 4) << (n - 4) * 8;
+  if (n == 0) return 0;
+  return Load<std::uint8_t>(s) | Load<std::uint8_t>(s + n / 2) << n / 2 * 8 | Load<std::uint8_t>(s + n - 1) << (n - 1) * 8;
+}
+
+}  // namespace
+
+/// Some of the eight bytes need quotes around them.
+bool CsvSink::IsSpecial(std::uint64_t w) const {
+  return (Zeros(w ^ delimiters_) | Zeros(w ^ (kOnes * '"')) | Zeros(w ^ (kOnes * '\n')) | Zeros(w ^ (kOnes * '\r'))) != 0;
+}
+
+void CsvSink::AppendField(std::string_view text, Tail& out) const {
+  const char* const s = text.data();
+  const std::size_t n = text.size();
+  if (text == null) return AppendQuoted(text, out);
+  if (n <= 16) {   // most fields: without a call
+    out.Need(16);
+    const std::uint64_t first = n >= 8 ? Load<std::uint64_t>(s) : LoadPart(s, n), last = n > 8 ? Load<std::uint64_t>(s + n - 8) : 0;
+    if (IsSpecial(first) || IsSpecial(last)) return AppendQuoted(text, out);
+    std::memcpy(out.p, &first, 8);
+    if (n > 8) std::memcpy(out.p + n - 8, &last, 8);
+    out.p += n;
     return;
   }
-  out += '"';
-  for (const char c : text) {
-    if (c == '"') out += '"';
-    out += c;
+  for (std::size_t i = 0; i + 8 <= n; i += 8) {
+    if (IsSpecial(Load<std::uint64_t>(s + i))) return AppendQuoted(text, out);
   }
-  out += '"';
+  if (IsSpecial(Load<std::uint64_t>(s + n - 8))) return AppendQuoted(text, out);
+  out.Append(text);
+}
+
+void CsvSink::AppendQuoted(std::string_view text, Tail& out) const {
+  out.Need(2 * text.size() + 16);
+  out.Put('"');
+  const char *s = text.data(), *const end = s + text.size();
+  char* p = out.p;
+  const auto doubled = [&p](char c) {   // without a branch: quotes come where they like
+    p[0] = p[1] = c;
+    p += 1 + (c == '"');
+  };
+  for (; end - s >= 8; s += 8) {
+    const std::uint64_t word = Load<std::uint64_t>(s);
+    if (Zeros(word ^ (kOnes * '"'))) {
+      for (int i = 0; i < 8; ++i) doubled(s[i]);
+    } else {
+      std::memcpy(p, &word, 8);
+      p += 8;
+    }
+  }
+  for (; s < end; ++s) doubled(*s);
+  out.p = p;
+  out.Put('"');
 }
 
 }  // namespace etl::csv

@@ -3,7 +3,6 @@
 #include <etl/json.h>
 #include <etl/sdk.h>
 
-#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,6 +37,7 @@ class CsvSink : public files::FileSink {
   void AppendRows(const Rows& in, std::string& out) override;
 
  private:
+  using Tail = json_detail::Tail;
   enum class Form { kInteger, kFloat, kText, kQuotedByJson, kJson };
   struct Plan {
     std::string name;
@@ -46,14 +46,17 @@ class CsvSink : public files::FileSink {
   };
 
   /// False, and why, when the row cannot be written.
-  bool AppendRow(const Rows& in, std::int64_t row, std::string& out, std::string& reason);
-  bool AppendValue(std::size_t column, const Rows& in, std::int64_t row, std::string& out, std::string& reason);
-  bool AppendText(std::size_t column, std::string_view text, std::string& out, std::string& reason);
-  void AppendField(std::string_view text, std::string& out) const;
+  bool AppendRow(const Rows& in, std::int64_t row, Tail& out, std::string& reason);
+  bool AppendValue(std::size_t column, const Rows& in, std::int64_t row, Tail& out, std::string& reason);
+  bool AppendText(std::size_t column, std::string_view text, Tail& out, std::string& reason);
+  bool IsSpecial(std::uint64_t bytes) const;
+  void AppendField(std::string_view text, Tail& out) const;
+  void AppendQuoted(std::string_view text, Tail& out) const;
 
   std::vector<Plan> columns_;
   std::unique_ptr<JsonWriter> writer_;
-  std::array<bool, 256> special_{};  // bytes for which a field must be quoted
+  std::uint64_t delimiters_ = 0;    // eight of them
+  std::size_t row_bytes_ = 64;
   std::string scratch_;
 };
 

@@ -182,5 +182,5 @@ TEST_CASE("the list of fields is whole: without gaps, and to the end of each tab
   std::string source = "#include <etl/plugin.h>\n";
   for (const auto& [table, end] : ends)
     source += "_Static_assert(sizeof(" + std::string(table.starts_with("Arrow") ? "struct " : "") + table + ") == " + std::to_string(end) + ", \"\");\n";
-  Compile({"gcc", "-std=c11", "-fsyntax-only", "-I" + kAbi + "/0.9", dir.Write("sizes.c", source)});
+  Compile({"gcc", "-std=c11", "-fsyntax-only", "-I" + kToday, dir.Write("sizes.c", source)});
 }

@@ -79,6 +79,7 @@ int main(void) {
   F(etl_host, finished);
   F(etl_host, keep);
   F(etl_host, extension);
+  F(etl_host, memory_limit);
   F(etl_source, size);
   F(etl_source, reserved);
   F(etl_source, describe);

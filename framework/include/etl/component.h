@@ -41,6 +41,7 @@ class Host {
   }
   void Count(std::string_view name, double v = 1) const { h_->metric(h_, ETL_COUNTER, ToStr(name), v); }
   void Gauge(std::string_view name, double v) const { h_->metric(h_, ETL_GAUGE, ToStr(name), v); }
+  std::int64_t MemoryLimit() const { return h_->memory_limit; }
   bool Reserve(std::int64_t bytes) const { return h_->reserve(h_, bytes) == ETL_OK; }
   void Reject(std::uint64_t row, std::string_view reason, std::int64_t code = 0) const {
     const etl_reject r{sizeof r, 0, row, code, ToStr(reason), {nullptr, 0}, {nullptr, 0}};

@@ -135,6 +135,12 @@ inline std::uint64_t Marked(std::uint64_t w) {
   return (w | (w - kOnes * 0x20) | (quote - kOnes) | (slash - kOnes)) & kHigh;
 }
 
+/// No byte is a control character or not ASCII; may be false in error.
+inline bool HasOnlyQuotes(std::uint64_t w) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101u;
+  return ((w | (w - kOnes * 0x20)) & (kOnes << 7)) == 0;
+}
+
 inline bool IsPlain(unsigned char c) { return c >= 0x20 && c < 0x80 && c != '"' && c != '\\'; }
 
 /// Bytes of the character at the front, 0 if it is not valid UTF-8.
@@ -189,9 +195,23 @@ inline std::size_t PutText(std::string_view text, bool replace, Tail& out) {
   while (s < end) {
     while (end - s >= 8) {
       const auto word = arrow::Load<std::uint64_t>(s);
-      if (Marked(word) != 0) break;
-      std::memcpy(out.p, &word, 8);
-      out.p += 8;
+      if (Marked(word) == 0) {
+        std::memcpy(out.p, &word, 8);
+        out.p += 8;
+      } else if (HasOnlyQuotes(word)) {
+        // Quotes and backslashes come where they like: no branch for them.
+        char* p = out.p;
+        for (int i = 0; i < 8; ++i) {
+          const bool escaped = s[i] == '"' || s[i] == '\\';
+          p[0] = escaped ? '\\' : s[i];
+          p[1] = s[i];
+          p += 1 + escaped;
+        }
+        out.p = p;
+        out.Need(static_cast<std::size_t>(end - s) + 24);
+      } else {
+        break;
+      }
       s += 8;
     }
     while (s < end && IsPlain(static_cast<unsigned char>(*s))) *out.p++ = *s++;
@@ -264,6 +284,7 @@ inline void PutPadded(std::uint64_t value, int width, Tail& out) {
 }
 
 inline std::uint64_t PowerOf10(int digits) {
+  if (digits == 0) return 1;
   std::uint64_t p = 1;
   for (; digits > 0; --digits) p *= 10;
   return p;
@@ -369,7 +390,8 @@ inline void PutDate(std::int64_t days, Tail& out) {
 /// "13:05:09.250": hours as many as they are.
 inline void PutClock(std::uint64_t units, int digits, Tail& out) {
   const std::uint64_t per_second = PowerOf10(digits), seconds = units / per_second;
-  PutPadded(seconds / 3600, 2, out);
+  if (seconds < 360000) PutTwo(seconds / 3600, out);
+  else PutPadded(seconds / 3600, 2, out);
   out.Put(':');
   PutTwo(seconds / 60 % 60, out);
   out.Put(':');
@@ -543,7 +565,11 @@ class JsonWriter {
     if (count > 0) Learn(written / static_cast<std::size_t>(count));
   }
 
-  /// Appends one column's value; null as null.  Throws as Row does.
+  /// The same as Value below, at the end of a string that is being written.
+  void Value(std::size_t column, const ArrowArray& batch, std::int64_t row,
+             json_detail::Tail& out) const {
+    Put(columns_[column], *batch.children[column], row + batch.offset, out);
+  }
   void Value(std::size_t column, const ArrowArray& batch, std::int64_t row,
              std::string& out) const {
     json_detail::Tail tail(out, 64);
@@ -574,9 +600,17 @@ class JsonWriter {
   void PutUnion(const Plan& plan, const ArrowArray& array, std::int64_t row, Tail& out) const;
   static bool NullAt(const Plan& plan, const ArrowArray& array, std::int64_t row);
 
+  /// The date that was written last.
+  struct Day {
+    std::int64_t number = 0;
+    std::size_t size = 0;
+    char text[32];
+  };
+
   JsonOptions options_;
   std::vector<Plan> columns_;
   std::size_t guess_ = 256;
+  mutable Day day_;
 };
 
 inline bool JsonWriter::NullAt(const Plan& plan, const ArrowArray& array, std::int64_t row) {
@@ -707,19 +741,31 @@ inline void JsonWriter::PutTime(const Plan& plan, const void* values, std::int64
     return plan.format.width == 4 ? std::int64_t{Load<std::int32_t>(value)}
                                   : Load<std::int64_t>(value);
   };
-  const auto instant = [&out](std::int64_t units, int digits) {
+  // Neighbours mostly have the same day.
+  const auto date = [this, &out](std::int64_t days) {
+    if (days != day_.number || day_.size == 0) {
+      const char* const begin = out.p;
+      PutDate(days, out);
+      day_.number = days;
+      day_.size = static_cast<std::size_t>(out.p - begin);
+      std::memcpy(day_.text, begin, day_.size);
+    } else {
+      out.Put(day_.text, day_.size);
+    }
+  };
+  const auto instant = [&out, &date](std::int64_t units, int digits) {
     const json_detail::Split day =
         FloorDivide(units, 86400 * static_cast<std::int64_t>(PowerOf10(digits)));
-    PutDate(day.whole, out);
+    date(day.whole);
     out.Put('T');
     PutClock(day.rest, digits, out);
   };
   switch (plan.format.kind) {
     case Kind::kDate32:
-      return PutDate(integer(), out);
+      return date(integer());
     case Kind::kDate64: {
       const json_detail::Split day = FloorDivide(integer(), 86400000);
-      return day.rest == 0 ? PutDate(day.whole, out) : instant(integer(), 3);
+      return day.rest == 0 ? date(day.whole) : instant(integer(), 3);
     }
     case Kind::kTime:
       if (integer() < 0) out.Put('-');

@@ -243,6 +243,7 @@ struct etl_host {
   void (*finished)(const etl_host *, uint64_t batch) ETL_NOEXCEPT; /* ETL_HOLDS: no later output will hold rows of this input */
   etl_status (*keep)(const etl_host *, etl_str note) ETL_NOEXCEPT; /* sink's head: durable when it returns; see etl_run.kept */
   const void *(*extension)(const etl_host *, const char *id) ETL_NOEXCEPT;
+  int64_t memory_limit; /* bytes that the run's batches and reservations may hold together: a batch is a small part of it */
 #ifdef ETL_ABI_NEXT
   void (*span)(const etl_host *, etl_str name, int64_t ns) ETL_NOEXCEPT;
 #endif

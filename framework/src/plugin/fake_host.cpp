@@ -29,6 +29,7 @@ etl_host FakeHost::Functions() {
   t.version = "1.0.0";
   t.pipeline = "check";
   t.component = "check[0]";
+  t.memory_limit = 256 << 20;
   t.log = [](const etl_host* h, std::uint32_t, etl_str message) noexcept { Of(h).Hear(message); };
   t.cancelled = [](const etl_host* h) noexcept -> std::int32_t {
     const std::lock_guard lock(Of(h).mutex_);

@@ -175,6 +175,7 @@ HostSide::HostSide(RunContext& r, const StageConfig& s, StageCounters& c, const 
   table_.version = Version();
   table_.pipeline = r.config.name.c_str();
   table_.component = s.key.c_str();
+  table_.memory_limit = r.config.memory_limit;
   table_.log = HostCalls::Log;
   table_.cancelled = HostCalls::Cancelled;
   table_.wait = HostCalls::Wait;
