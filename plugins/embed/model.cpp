@@ -38,7 +38,7 @@ std::string Model::ChooseProvider() const {
 }
 
 Model::Model(ModelOptions options)
-    : options_(std::move(options)), folder_(ReadModelFolder(options_.choice)), tokenizer_(std::make_unique<Tokenizer>(folder_.tokenizer, folder_.tokenizer_file)),
+    : options_(std::move(options)), folder_(ReadModelFolder(options_.choice)), tokenizer_(std::make_unique<Tokenizer>(folder_.tokenizer, folder_.tokenizer_file, folder_.lower)),
       runtime_(&Runtime::Load(options_.runtime)), provider_(ChooseProvider()) {
   const std::size_t taken = tokenizer_->specials() + tokenizer_->Encode(folder_.prefix).size(), most = static_cast<std::size_t>(folder_.max_tokens);
   if (taken >= most) throw ConfigError("max_tokens", std::to_string(most) + " tokens leave no room for a text beside the " + std::to_string(taken) + " that stand around each");
@@ -46,7 +46,7 @@ Model::Model(ModelOptions options)
   folder_.onnx = {};   // as large as the model itself
   fingerprint_ = Sha256("etl.embed 1\nmodel " + folder_.sha256 + "\ntokenizer " + folder_.tokenizer_sha256 + "\npooling " + Name(folder_.pooling) + "\nnormalize " +
                         (folder_.normalize ? "yes" : "no") + "\nprefix " + folder_.prefix + "\nmax_tokens " + std::to_string(folder_.max_tokens) + "\noutput " +
-                        options_.output + "\nprecision " + (options_.bf16 ? "bf16" : "model") + "\n").substr(0, 32);
+                        options_.output + "\nprecision " + (options_.bf16 ? "bf16" : "model") + "\n" + (folder_.lower ? "lowercase\n" : "") + DenseFacts(folder_.dense)).substr(0, 32);
 }
 
 std::shared_ptr<const Session> Model::Open(int threads) const {
