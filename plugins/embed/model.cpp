@@ -9,9 +9,6 @@
 namespace etl::embed {
 namespace {
 
-/// The library that a provider comes as, where it is one of its own.
-std::string LibraryOf(const std::string& provider) { return "libonnxruntime_providers_" + provider + ".so"; }
-
 std::string Listed(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& n : names) text += (text.empty() ? "" : ", ") + n;
@@ -26,14 +23,13 @@ std::string Model::ChooseProvider() const {
   std::string wanted = options_.provider;
   if (options_.bf16 && wanted == "auto") wanted = "openvino";
   if (options_.bf16 && wanted != "openvino") throw ConfigError("precision", "bf16 needs the provider openvino, not " + wanted);
-  const std::filesystem::path folder = std::filesystem::path(runtime_->path()).parent_path();
   std::error_code ignored;
-  const auto beside = [&](const std::string& p) { return std::filesystem::exists(folder / LibraryOf(p), ignored); };
+  const auto beside = [&](const std::string& p) { return std::filesystem::exists(runtime_->LibraryOf(p), ignored); };
   if (wanted == "auto") return has("cuda") && beside("cuda") ? "cuda" : "cpu";
   if (has(wanted) && (wanted == "cpu" || beside(wanted) || beside("shared") == false)) return wanted;
   if (has(wanted) && wanted != "cuda" && wanted != "tensorrt" && wanted != "openvino") return wanted;
   throw ConfigError(options_.bf16 ? "precision" : "provider",
-                    "the provider " + wanted + " needs " + LibraryOf(wanted) + ", which is not beside " + runtime_->path() + " (ONNX Runtime " + runtime_->version() +
+                    "the provider " + wanted + " needs " + std::filesystem::path(runtime_->LibraryOf(wanted)).filename().string() + ", which is not beside " + runtime_->path() + " (ONNX Runtime " + runtime_->version() +
                         ", with " + Listed(all) + "); name a library that has it as runtime");
 }
 

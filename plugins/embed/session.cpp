@@ -2,6 +2,7 @@
 #include <etl/error.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "model.h"
 #include "pool.h"
@@ -46,6 +47,7 @@ void AddProvider(Ort::SessionOptions& so, const ModelOptions& options, const std
   }
   if (provider == "openvino") {
     extra.emplace("device_type", "CPU");
+    extra.emplace("num_streams", std::to_string(std::max(1u, std::thread::hardware_concurrency())));   // calls at once
     if (options.bf16) extra.emplace("load_config", R"({"CPU":{"INFERENCE_PRECISION_HINT":"bf16"}})");
     so.AppendExecutionProvider_OpenVINO_V2(extra);
     return;
@@ -70,7 +72,7 @@ Session::Session(const ModelOptions& options, const ModelFolder& folder, const s
     try {
       AddProvider(so, options, provider);
     } catch (const Ort::Exception& e) {
-      throw ConfigError("provider", "the provider " + provider + " cannot be used with " + runtime.path() + ": " + OneLine(e.what()));
+      throw ConfigError("provider", "the provider " + provider + " cannot be used with " + runtime.path() + ": " + OneLine(e.what()) + runtime.Missing(provider));
     }
     // What was checked is what is run: from memory, unless the model lies in several files.
     if (folder.external) session_ = std::make_unique<Ort::Session>(runtime.env(), folder.file.c_str(), so);

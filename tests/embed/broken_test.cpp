@@ -161,6 +161,19 @@ TEST_CASE("a runtime or provider that is not there is said by its name") {
   Refused(other, "libz.so.1 is no ONNX Runtime");
 }
 
+// With the ONNX Runtime that tools/dev/onnxruntime openvino fetches, where it was: tests/embed/models does for ETL_FULL.
+TEST_CASE("what a provider's own library lacks is said by its name") {
+  if (!fs::exists(OpenVino())) return;
+  Job job("provider = \"openvino\"\nruntime = \"part\"");
+  fs::create_directory(job.dir.path() / "part");
+  for (const char* name : {"libonnxruntime.so.1", "libonnxruntime_providers_shared.so", "libonnxruntime_providers_openvino.so"}) {
+    fs::copy_file(OpenVino() + "/" + name, job.dir.path() / "part" / name);
+  }
+  Refused(job, "libopenvino_onnx_frontend.so.2541: cannot open shared object file");
+  fs::remove(job.dir.path() / "part/libonnxruntime_providers_openvino.so");
+  Refused(job, "the provider openvino needs libonnxruntime_providers_openvino.so, which is not beside ");
+}
+
 TEST_CASE("columns that are not there, or there already") {
   With("note.txt", "", "the rows have no column \"body\"", "text = \"{body}\"");
   With("note.txt", "", "the rows have a column \"text\" already", "output = \"text\"");

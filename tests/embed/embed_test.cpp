@@ -1,4 +1,5 @@
 // What comes out: lengths, chunks, odd texts, forms of vectors; with a tiny model of known shape (64 dimensions, 128 tokens).
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -303,4 +304,27 @@ TEST_CASE("a prefix goes before each text, by its name or as it is") {
   CHECK(Cosine(Read(named).at("0").vector, Read(whole).at("0").vector) >= 0.999999);
   CHECK(Cosine(Read(given).at("0").vector, Read(whole).at("0").vector) >= 0.999999);
   CHECK(Cosine(Read(default_named).at("0").vector, Read(whole).at("1").vector) >= 0.999999);
+}
+
+TEST_CASE("bf16 is computed by openvino where it is asked for, and is another model") {
+  if (!std::filesystem::exists(OpenVino())) return;
+  Job exact("runtime = \"" + OpenVino() + "\""), half("precision = \"bf16\"\nruntime = \"" + OpenVino() + "\"");
+  std::vector<std::string> texts;
+  for (int i = 0; i < 200; ++i) texts.push_back(Quoted(Words(1 + i % 60, i)));
+  std::map<std::string, Row> rows[2];
+  std::string said[2];
+  for (const int i : {0, 1}) {
+    Job& job = i ? half : exact;
+    job.Texts(texts);
+    said[i] = job.Must().err;
+    rows[i] = Read(job);
+  }
+  CHECK(said[0].find("provider cpu of ONNX Runtime") != std::string::npos);
+  CHECK(said[1].find("provider openvino of ONNX Runtime") != std::string::npos);
+  const auto fingerprint = [](const std::string& err) { return err.substr(err.find("fingerprint ") + 12, 32); };
+  CHECK(fingerprint(said[0]) != fingerprint(said[1]));
+  double least = 1;
+  for (const auto& [id, row] : rows[1]) least = std::min(least, Cosine(row.vector, rows[0].at(id).vector));
+  CHECK(least >= 0.9995);
+  CHECK(least < 0.9999999);   // or it was no bfloat16
 }

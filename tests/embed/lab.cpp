@@ -17,6 +17,11 @@ bool Full() {
 
 std::string ModelFolder(const std::string& name) { return std::string(ETL_BUILD_DIR) + "/models/" + name; }
 
+std::string OpenVino() {
+  const char *cache = std::getenv("XDG_CACHE_HOME"), *home = std::getenv("HOME");
+  return (cache && *cache ? std::string(cache) : std::string(home ? home : "") + "/.cache") + "/etl/onnxruntime-openvino/lib";
+}
+
 Job::Job(const std::string& options, const std::string& columns) {
   std::filesystem::copy(ModelFolder("tiny"), dir.path() / "model", std::filesystem::copy_options::recursive);
   dir.Write("p.toml", "[pipeline]\non_reject = \"file\"\n[source]\ntype = \"ndjson\"\npath = \"in.ndjson\"\ncolumns = { " + columns +

@@ -17,6 +17,9 @@ bool Full();
 /// The folder of a model that the build has made: "tiny", "minilm".
 std::string ModelFolder(const std::string& name);
 
+/// Folder of the ONNX Runtime with the provider openvino.
+std::string OpenVino();
+
 /// NDJSON through embed to NDJSON, in a folder of its own.
 struct Job {
   TempDir dir;
