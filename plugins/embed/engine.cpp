@@ -16,7 +16,7 @@ double Seconds(Clock::duration d) { return std::chrono::duration<double>(d).coun
 int Cores() { return static_cast<int>(std::max(1u, std::thread::hardware_concurrency())); }
 
 constexpr std::size_t kTokens = 512;                    // where nothing was measured
-constexpr std::size_t kTokensTried[] = {512, 1024, 2048};
+constexpr std::size_t kTokensTried[] = {512, 1024};
 constexpr std::size_t kTextsTried = 96;                 // for one setting: a second of a small model
 
 }  // namespace
