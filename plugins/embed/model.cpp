@@ -9,9 +9,6 @@
 namespace etl::embed {
 namespace {
 
-/// The library that a provider comes as, where it is one of its own.
-std::string LibraryOf(const std::string& provider) { return "libonnxruntime_providers_" + provider + ".so"; }
-
 std::string Listed(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& n : names) text += (text.empty() ? "" : ", ") + n;
@@ -26,19 +23,18 @@ std::string Model::ChooseProvider() const {
   std::string wanted = options_.provider;
   if (options_.bf16 && wanted == "auto") wanted = "openvino";
   if (options_.bf16 && wanted != "openvino") throw ConfigError("precision", "bf16 needs the provider openvino, not " + wanted);
-  const std::filesystem::path folder = std::filesystem::path(runtime_->path()).parent_path();
   std::error_code ignored;
-  const auto beside = [&](const std::string& p) { return std::filesystem::exists(folder / LibraryOf(p), ignored); };
+  const auto beside = [&](const std::string& p) { return std::filesystem::exists(runtime_->LibraryOf(p), ignored); };
   if (wanted == "auto") return has("cuda") && beside("cuda") ? "cuda" : "cpu";
   if (has(wanted) && (wanted == "cpu" || beside(wanted) || beside("shared") == false)) return wanted;
   if (has(wanted) && wanted != "cuda" && wanted != "tensorrt" && wanted != "openvino") return wanted;
   throw ConfigError(options_.bf16 ? "precision" : "provider",
-                    "the provider " + wanted + " needs " + LibraryOf(wanted) + ", which is not beside " + runtime_->path() + " (ONNX Runtime " + runtime_->version() +
+                    "the provider " + wanted + " needs " + std::filesystem::path(runtime_->LibraryOf(wanted)).filename().string() + ", which is not beside " + runtime_->path() + " (ONNX Runtime " + runtime_->version() +
                         ", with " + Listed(all) + "); name a library that has it as runtime");
 }
 
 Model::Model(ModelOptions options)
-    : options_(std::move(options)), folder_(ReadModelFolder(options_.choice)), tokenizer_(std::make_unique<Tokenizer>(folder_.tokenizer, folder_.tokenizer_file)),
+    : options_(std::move(options)), folder_(ReadModelFolder(options_.choice)), tokenizer_(std::make_unique<Tokenizer>(folder_.tokenizer, folder_.tokenizer_file, folder_.lower)),
       runtime_(&Runtime::Load(options_.runtime)), provider_(ChooseProvider()) {
   const std::size_t taken = tokenizer_->specials() + tokenizer_->Encode(folder_.prefix).size(), most = static_cast<std::size_t>(folder_.max_tokens);
   if (taken >= most) throw ConfigError("max_tokens", std::to_string(most) + " tokens leave no room for a text beside the " + std::to_string(taken) + " that stand around each");
@@ -46,7 +42,7 @@ Model::Model(ModelOptions options)
   folder_.onnx = {};   // as large as the model itself
   fingerprint_ = Sha256("etl.embed 1\nmodel " + folder_.sha256 + "\ntokenizer " + folder_.tokenizer_sha256 + "\npooling " + Name(folder_.pooling) + "\nnormalize " +
                         (folder_.normalize ? "yes" : "no") + "\nprefix " + folder_.prefix + "\nmax_tokens " + std::to_string(folder_.max_tokens) + "\noutput " +
-                        options_.output + "\nprecision " + (options_.bf16 ? "bf16" : "model") + "\n").substr(0, 32);
+                        options_.output + "\nprecision " + (options_.bf16 ? "bf16" : "model") + "\n" + (folder_.lower ? "lowercase\n" : "") + DenseFacts(folder_.dense)).substr(0, 32);
 }
 
 std::shared_ptr<const Session> Model::Open(int threads) const {

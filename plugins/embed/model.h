@@ -36,6 +36,7 @@ class Session {
   std::int64_t dims() const { return dims_; }
 
  private:
+  std::vector<float> Pooled(const Padded& batch) const;
   void FindInputs(const ModelFolder& folder);
   void FindOutput(const ModelOptions& options, const ModelFolder& folder);
 
@@ -50,7 +51,7 @@ class Session {
   std::vector<const char*> input_names_;
   std::string output_;
   bool pooled_ = false;                ///< the output is a vector for each text already
-  std::int64_t dims_ = 0;
+  std::int64_t width_ = 0, dims_ = 0;  ///< of the model's vectors, and of those that come out
 };
 
 /// A model that is ready: folder, tokenizer, and sessions as they are asked for.

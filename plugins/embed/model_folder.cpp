@@ -3,13 +3,12 @@
 
 #include <etl/error.h>
 #include <openssl/evp.h>
-#include <simdjson.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 
+#include "folder_file.h"
 #include "onnx_file.h"
 
 namespace etl::embed {
@@ -19,41 +18,6 @@ namespace fs = std::filesystem;
 using simdjson::dom::element;
 
 constexpr std::int64_t kLongest = 1 << 20;
-
-std::string ReadFile(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string bytes((std::istreambuf_iterator<char>(in)), {});
-  if (!in.good() && !in.eof()) throw ConfigError("model", "cannot read " + path.string());
-  return bytes;
-}
-
-/// A JSON file of the folder; nothing where there is none.
-class Json {
- public:
-  explicit Json(const fs::path& path) : path_(path) {
-    std::error_code ignored;
-    if (!fs::is_regular_file(path, ignored)) return;
-    if (const auto wrong = parser_.load(path.string()).get(root_)) {
-      throw ConfigError("model", path.string() + " is not JSON: " + simdjson::error_message(wrong));
-    }
-    there_ = true;
-  }
-  explicit operator bool() const { return there_; }
-  const element& root() const { return root_; }
-  template <class T>
-  std::optional<T> Get(std::string_view pointer) const {
-    T value{};
-    if (!there_ || root_.at_pointer(pointer).get(value)) return {};
-    return value;
-  }
-  std::string path() const { return path_.string(); }
-
- private:
-  fs::path path_;
-  simdjson::dom::parser parser_;
-  element root_;
-  bool there_ = false;
-};
 
 Pooling PoolingOf(const std::string& name, const std::string& option) {
   for (const Pooling p : {Pooling::kMean, Pooling::kCls, Pooling::kMax, Pooling::kLast}) {
@@ -78,8 +42,13 @@ Pooling ReadPooling(const Json& file) {
   return found.empty() ? Pooling::kMean : PoolingOf(found, "pooling");
 }
 
-/// What modules.json lists, by the last part of each type: Transformer, Pooling, Normalize.  Returns the pooling's folder.
-std::string ReadModules(const Json& file, bool& normalize) {
+bool Inside(const fs::path& path, const fs::path& folder) {
+  const fs::path relative = fs::weakly_canonical(path).lexically_relative(fs::weakly_canonical(folder));
+  return !relative.empty() && *relative.begin() != "..";
+}
+
+/// What modules.json lists, by the last part of each type: Transformer, Pooling, Dense, Normalize.  Returns the pooling's folder.
+std::string ReadModules(const Json& file, const fs::path& folder, ModelFolder& m) {
   std::string pooling = "1_Pooling";
   simdjson::dom::array modules;
   if (!file || file.root().get(modules)) return pooling;
@@ -87,9 +56,17 @@ std::string ReadModules(const Json& file, bool& normalize) {
     std::string_view type, path;
     if (module["type"].get(type) || module["path"].get(path)) throw ConfigError("model", file.path() + " has a module without type or path");
     const std::string_view kind = type.substr(type.rfind('.') + 1);
-    if (kind == "Pooling") pooling = path;
-    else if (kind == "Normalize") normalize = true;
-    else if (kind != "Transformer") throw ConfigError("model", file.path() + " names a module " + std::string(kind) + ", which is not supported");
+    if (kind == "Pooling") {
+      pooling = path;
+    } else if (kind == "Normalize") {
+      m.normalize = true;
+    } else if (kind == "Dense") {
+      if (m.normalize) throw ConfigError("model", file.path() + " has a module Dense behind Normalize, which is not supported");
+      if (!Inside(folder / path, folder)) throw ConfigError("model", file.path() + " names the folder \"" + std::string(path) + "\", which is outside of the model's");
+      m.dense.push_back(ReadDense((folder / path).string()));
+    } else if (kind != "Transformer") {
+      throw ConfigError("model", file.path() + " names a module " + std::string(kind) + ", which is not supported");
+    }
   }
   return pooling;
 }
@@ -115,11 +92,6 @@ std::string ReadPrefix(const ModelChoice& choice, const Json& file) {
     throw ConfigError("prompt", file.path() + " has no prompt \"" + name + "\"");
   }
   return std::string(text);
-}
-
-bool Inside(const fs::path& path, const fs::path& folder) {
-  const fs::path relative = fs::weakly_canonical(path).lexically_relative(fs::weakly_canonical(folder));
-  return !relative.empty() && *relative.begin() != "..";
 }
 
 fs::path FindOnnx(const ModelChoice& choice) {
@@ -201,10 +173,10 @@ ModelFolder ReadModelFolder(const ModelChoice& choice) {
   m.tokenizer_sha256 = Sha256(m.tokenizer);
 
   const Json config(folder / "config.json"), sentence(folder / "sentence_bert_config.json"), tokenizer(folder / "tokenizer_config.json");
-  if (sentence.Get<bool>("/do_lower_case").value_or(false)) throw ConfigError("model", sentence.path() + " asks for do_lower_case, which is not supported");
+  m.lower = sentence.Get<bool>("/do_lower_case").value_or(false);
   m.hidden = config.Get<std::int64_t>("/hidden_size").value_or(0);
   m.pad_id = config.Get<std::int64_t>("/pad_token_id").value_or(0);
-  const std::string pooling = ReadModules(Json(folder / "modules.json"), m.normalize);
+  const std::string pooling = ReadModules(Json(folder / "modules.json"), folder, m);
   m.pooling = choice.pooling ? PoolingOf(*choice.pooling, "pooling") : ReadPooling(Json(folder / pooling / "config.json"));
   if (choice.normalize) m.normalize = *choice.normalize;
   const std::int64_t longest = ReadLength(config, sentence, tokenizer);

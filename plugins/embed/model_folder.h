@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "dense.h"
+
 namespace etl::embed {
 
 /// How the vectors of a text's tokens become one.
@@ -28,7 +30,9 @@ struct ModelFolder {
   bool external = false;         ///< it reads files beside it, so it must be opened by its path
   std::string tokenizer_file, tokenizer;
   Pooling pooling = Pooling::kMean;
+  std::vector<Dense> dense;      ///< behind the pooling, in turn
   bool normalize = false;
+  bool lower = false;            ///< texts are lowercased first
   std::int64_t max_tokens = 512; ///< of the model and of the choice, special tokens included
   std::int64_t pad_id = 0;
   std::int64_t hidden = 0;       ///< as config.json says; 0 = it does not

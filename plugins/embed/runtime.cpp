@@ -86,4 +86,15 @@ std::vector<std::string> Runtime::Providers() const {
   return names;
 }
 
+std::string Runtime::LibraryOf(const std::string& provider) const {
+  return (std::filesystem::path(path_).parent_path() / ("libonnxruntime_providers_" + provider + ".so")).string();
+}
+
+std::string Runtime::Missing(const std::string& provider) const {
+  void* const library = ::dlopen(LibraryOf(provider).c_str(), RTLD_LAZY | RTLD_LOCAL);
+  if (!library) return "; " + std::string(::dlerror());
+  ::dlclose(library);
+  return {};
+}
+
 }  // namespace etl::embed

@@ -19,6 +19,10 @@ class Runtime {
   Ort::Env& env() const { return *env_; }
   /// As pipelines name them: cpu, cuda, openvino ...
   std::vector<std::string> Providers() const;
+  /// The library that a provider is, where it is one of its own.
+  std::string LibraryOf(const std::string& provider) const;
+  /// "; libopenvino.so.2541: cannot open ...": what that library lacks, if it is that.
+  std::string Missing(const std::string& provider) const;
 
  private:
   Runtime() = default;

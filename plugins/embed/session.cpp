@@ -2,6 +2,7 @@
 #include <etl/error.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "model.h"
 #include "pool.h"
@@ -46,6 +47,7 @@ void AddProvider(Ort::SessionOptions& so, const ModelOptions& options, const std
   }
   if (provider == "openvino") {
     extra.emplace("device_type", "CPU");
+    extra.emplace("num_streams", std::to_string(std::max(1u, std::thread::hardware_concurrency())));   // calls at once
     if (options.bf16) extra.emplace("load_config", R"({"CPU":{"INFERENCE_PRECISION_HINT":"bf16"}})");
     so.AppendExecutionProvider_OpenVINO_V2(extra);
     return;
@@ -66,11 +68,13 @@ Session::Session(const ModelOptions& options, const ModelFolder& folder, const s
     so.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
     so.AddConfigEntry("session.set_denormal_as_zero", "1");
     so.AddConfigEntry("session.intra_op.allow_spinning", "0");   // other stages want the cores too
+    // Its kernel on the CPU costs three times what the operators that it replaces cost: an int8 model is 1.29 times as fast without.
+    if (provider == "cpu") so.AddConfigEntry("optimization.disable_specified_optimizers", "SkipLayerNormFusion");
     if (!options.custom_ops_library.empty()) so.RegisterCustomOpsLibrary(options.custom_ops_library.c_str());
     try {
       AddProvider(so, options, provider);
     } catch (const Ort::Exception& e) {
-      throw ConfigError("provider", "the provider " + provider + " cannot be used with " + runtime.path() + ": " + OneLine(e.what()));
+      throw ConfigError("provider", "the provider " + provider + " cannot be used with " + runtime.path() + ": " + OneLine(e.what()) + runtime.Missing(provider));
     }
     // What was checked is what is run: from memory, unless the model lies in several files.
     if (folder.external) session_ = std::make_unique<Ort::Session>(runtime.env(), folder.file.c_str(), so);
@@ -134,13 +138,30 @@ void Session::FindOutput(const ModelOptions& options, const ModelFolder& folder)
   }
   // The shape in the file may leave the width open: one real text says it.
   const std::vector<std::uint32_t> probe = {0};
-  dims_ = static_cast<std::int64_t>(Run({{&probe}, 1}).size());
-  if (!pooled_ && folder.hidden > 0 && dims_ != folder.hidden) {
-    throw ConfigError("model", folder.file + " gives vectors of " + std::to_string(dims_) + " numbers, but config.json says hidden_size " + std::to_string(folder.hidden));
+  width_ = static_cast<std::int64_t>(Pooled({{&probe}, 1}).size());
+  const std::string gives = folder.file + " gives vectors of " + std::to_string(width_) + " numbers, but ";
+  if (!pooled_ && folder.hidden > 0 && width_ != folder.hidden) throw ConfigError("model", gives + "config.json says hidden_size " + std::to_string(folder.hidden));
+  dims_ = width_;
+  if (pooled_) return;
+  for (const Dense& d : folder.dense) {
+    if (dims_ != static_cast<std::int64_t>(d.in)) throw ConfigError("model", gives + "a module Dense takes " + std::to_string(d.in));
+    dims_ = static_cast<std::int64_t>(d.out);
   }
 }
 
 std::vector<float> Session::Run(const Padded& batch) const {
+  std::vector<float> vectors = Pooled(batch);
+  if (!pooled_) {
+    for (const Dense& d : folder_->dense) vectors = Apply(d, vectors);
+  }
+  if (folder_->normalize) {
+    const auto dims = static_cast<std::size_t>(dims_);
+    for (std::size_t at = 0; at < vectors.size(); at += dims) Normalize(&vectors[at], dims);
+  }
+  return vectors;
+}
+
+std::vector<float> Session::Pooled(const Padded& batch) const {
   const std::size_t rows = batch.texts.size(), longest = batch.longest;
   const std::int64_t shape[2] = {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(longest)};
   const Ort::MemoryInfo memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
@@ -167,7 +188,7 @@ std::vector<float> Session::Run(const Padded& batch) const {
     const std::vector<Ort::Value> out = session_->Run(Ort::RunOptions{nullptr}, input_names_.data(), values.data(), values.size(), &output, 1);
     const std::vector<std::int64_t> got = out[0].GetTensorTypeAndShapeInfo().GetShape();
     const bool as_promised = pooled_ ? got.size() == 2 : got.size() == 3 && got[1] == shape[1];
-    if (!as_promised || got[0] != shape[0] || got.back() < 1 || (dims_ && got.back() != dims_)) {
+    if (!as_promised || got[0] != shape[0] || got.back() < 1 || (width_ && got.back() != width_)) {
       throw Fatal(folder_->file + " gave another shape than it should for " + std::to_string(rows) + " texts");
     }
     const auto dims = static_cast<std::size_t>(got.back());
@@ -177,7 +198,6 @@ std::vector<float> Session::Run(const Padded& batch) const {
       float* to = &vectors[r * dims];
       if (pooled_) std::copy_n(from + r * dims, dims, to);
       else Pool(folder_->pooling, from + r * longest * dims, batch.texts[r]->size(), dims, to);
-      if (folder_->normalize) Normalize(to, dims);
     }
     return vectors;
   } catch (const Ort::Exception& e) {

@@ -5,9 +5,9 @@
 
 namespace etl::embed {
 
-Tokenizer::Tokenizer(const std::string& json, const std::string& file) : file_(file) {
+Tokenizer::Tokenizer(const std::string& json, const std::string& file, bool lower) : file_(file) {
   char why[512] = "";
-  handle_.reset(etl_tokenizer_make(json.data(), json.size(), why, sizeof why));
+  handle_.reset(etl_tokenizer_make(json.data(), json.size(), lower, why, sizeof why));
   if (!handle_) throw ConfigError("model", file + " is no tokenizer that can be used: " + why);
   // What stands around a text is the same for all texts: seen by the first that has tokens.
   for (const char* text : {"a", "1", ".", "\xe4\xb8\xad"}) {

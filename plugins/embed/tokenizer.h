@@ -17,8 +17,8 @@ using Token = etl_token;
 /// A tokenizer.json at work.  Any thread, also at once.
 class Tokenizer {
  public:
-  /// `file`: how messages name it.  Throws ConfigError.
-  Tokenizer(const std::string& json, const std::string& file);
+  /// `file`: how messages name it; `lower`: texts are lowercased first.  Throws ConfigError.
+  Tokenizer(const std::string& json, const std::string& file, bool lower = false);
   /// The text's tokens without the special ones around it; `offsets`: with their places in the text.  Throws Fatal.
   std::vector<Token> Encode(std::string_view text, bool offsets = false) const { return Call(text, false, offsets); }
   /// The special tokens before and behind every text.

@@ -1,6 +1,6 @@
 // ONNX Runtime driven directly, with nothing around it: the ceiling that the plugin embed is compared with.
 // embed_ceiling --runtime libonnxruntime.so.1 --model M.onnx --tok tokenizer.json --corpus LINES [--sched fixed|sorted|budget|window] [--batch 32] [--tokens 1024]
-//               [--threads 1] [--intra 2] [--max-len 256] [--repeat 3] [--spin 0|1] [--dump OUT.f32]
+//               [--threads 1] [--intra 2] [--max-len 256] [--repeat 3] [--warm 8] [--spin 0|1] [--dump OUT.f32]
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -47,7 +47,7 @@ static std::vector<Batch> plan(const std::vector<std::vector<int64_t>>& ids, con
 
 int main(int argc, char** argv) {
   std::map<std::string, std::string> o{{"sched", "fixed"}, {"batch", "32"}, {"tokens", "2048"}, {"threads", "1"}, {"intra", "2"},
-    {"max-len", "256"}, {"repeat", "3"}, {"spin", "1"}, {"window", "1024"}, {"dump", ""}, {"sessions", "1"}, {"denormal", "1"}, {"rows", "0"}, {"profile", ""}};
+    {"max-len", "256"}, {"repeat", "3"}, {"spin", "1"}, {"window", "1024"}, {"dump", ""}, {"sessions", "1"}, {"denormal", "1"}, {"rows", "0"}, {"profile", ""}, {"warm", "8"}, {"disable", ""}};
   for (int i = 1; i + 1 < argc; i += 2) o[std::string(argv[i] + 2)] = argv[i + 1];
   std::vector<std::string> lines;
   { std::ifstream in(o["corpus"]); for (std::string s; std::getline(in, s) && (o["rows"] == "0" || lines.size() < std::stoul(o["rows"]));) lines.push_back(s); }
@@ -64,6 +64,7 @@ int main(int argc, char** argv) {
   so.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
   so.AddConfigEntry("session.intra_op.allow_spinning", o["spin"].c_str());
   if (o["denormal"] == "1") so.AddConfigEntry("session.set_denormal_as_zero", "1");
+  if (!o["disable"].empty()) so.AddConfigEntry("optimization.disable_specified_optimizers", o["disable"].c_str());
   if (!o["profile"].empty()) so.EnableProfiling(o["profile"].c_str());
   std::vector<std::unique_ptr<Ort::Session>> sess;
   auto t0 = Clock::now();
@@ -104,7 +105,7 @@ int main(int argc, char** argv) {
       std::vector<int64_t> in, mask, type;
       std::vector<const char*> names; for (auto& n : inames) names.push_back(n.c_str());
       const char* on = oname.c_str();
-      const size_t lim = rep < 0 ? std::min<size_t>(8, batches.size()) : batches.size();   // warm-up: 8 batches
+      const size_t lim = rep < 0 ? std::min<size_t>(std::stoul(o["warm"]), batches.size()) : batches.size();   // warm-up: some batches
       for (size_t k; (k = next++) < lim;) {
         auto& b = batches[k]; const size_t R = b.rows.size(), L = b.len;
         in.assign(R * L, 0); mask.assign(R * L, 0); type.assign(R * L, 0);

@@ -77,8 +77,8 @@ TEST_CASE("files that are no models") {
   With("tokenizer.json", "", "tokenizer.json is no tokenizer that can be used: ");
   With("tokenizer.json", "{\"version\":\"1.0\"}", "tokenizer.json is no tokenizer that can be used: ");
   With("config.json", "{", "config.json is not JSON: ");
-  With("modules.json", R"([{"type":"sentence_transformers.models.Transformer","path":""},{"type":"sentence_transformers.models.Dense","path":"2_Dense"}])",
-       "modules.json names a module Dense, which is not supported");
+  With("modules.json", R"([{"type":"sentence_transformers.models.Transformer","path":""},{"type":"sentence_transformers.models.LSTM","path":"2_LSTM"}])",
+       "modules.json names a module LSTM, which is not supported");
   With("1_Pooling/config.json", R"({"pooling_mode_mean_tokens":true,"pooling_mode_cls_token":true})", "asks for mean and cls at once, which is not supported");
   std::string bytes = whole;
   for (std::size_t i = 0; i < bytes.size(); i += 997) bytes[i] = static_cast<char>(~bytes[i]);
@@ -86,6 +86,30 @@ TEST_CASE("files that are no models") {
   noise.dir.Write("model/model.onnx", bytes);
   noise.Texts({"\"hello\""});
   CHECK(noise.Run().exit_code > 0);
+}
+
+TEST_CASE("dense layers that cannot be read") {
+  const auto refused = [](const std::string& config, const std::string& tensors, const std::string& expected, const std::string& modules = kWithDense) {
+    Job job;
+    fs::create_directory(job.model() + "/2_Dense");
+    job.dir.Write("model/modules.json", modules);
+    if (!config.empty()) job.dir.Write("model/2_Dense/config.json", config);
+    if (!tensors.empty()) job.dir.Write("model/2_Dense/model.safetensors", tensors);
+    Refused(job, expected);
+  };
+  const std::string config = R"({"in_features":64,"out_features":2,"bias":false,"activation_function":"torch.nn.modules.linear.Identity"})";
+  const std::vector<float> weight(128, 0.5f);
+  refused("", "", "2_Dense/config.json does not say in_features and out_features");
+  refused(config, "", "2_Dense/model.safetensors: a module Dense is read from that file only");
+  refused(config, "not a tensor in here", "model.safetensors is cut short, or no safetensors file; get it again");
+  refused(config, Tensors({{"linear.weight", weight}}).substr(0, 100), "model.safetensors has linear.weight in another size than config.json beside it says");
+  refused(config, Tensors({{"other", weight}}), "model.safetensors has no tensor linear.weight");
+  refused(R"({"in_features":64,"out_features":3,"bias":false})", Tensors({{"linear.weight", weight}}), "linear.weight in another size than config.json beside it says");
+  refused(R"({"in_features":64,"out_features":2})", Tensors({{"linear.weight", weight}}), "model.safetensors has no tensor linear.bias");
+  refused(R"({"in_features":32,"out_features":4,"bias":false})", Tensors({{"linear.weight", weight}}), "gives vectors of 64 numbers, but a module Dense takes 32");
+  refused(R"({"in_features":64,"out_features":2,"activation_function":"my.own.Swish"})", Tensors({{"linear.weight", weight}}), "asks for the activation Swish, which is not supported");
+  refused(config, Tensors({{"linear.weight", weight}}), "names the folder \"../dense\", which is outside of the model's",
+          R"([{"type":"sentence_transformers.models.Dense","path":"../dense"}])");
 }
 
 TEST_CASE("wrong dims, inputs and hashes") {
@@ -135,6 +159,19 @@ TEST_CASE("a runtime or provider that is not there is said by its name") {
   Refused(runtime, "/nowhere/libonnxruntime.so: cannot open shared object file");
   Job other("runtime = \"/lib/x86_64-linux-gnu/libz.so.1\"");
   Refused(other, "libz.so.1 is no ONNX Runtime");
+}
+
+// With the ONNX Runtime that tools/dev/onnxruntime openvino fetches, where it was: tests/embed/models does for ETL_FULL.
+TEST_CASE("what a provider's own library lacks is said by its name") {
+  if (!fs::exists(OpenVino())) return;
+  Job job("provider = \"openvino\"\nruntime = \"part\"");
+  fs::create_directory(job.dir.path() / "part");
+  for (const char* name : {"libonnxruntime.so.1", "libonnxruntime_providers_shared.so", "libonnxruntime_providers_openvino.so"}) {
+    fs::copy_file(OpenVino() + "/" + name, job.dir.path() / "part" / name);
+  }
+  Refused(job, "libopenvino_onnx_frontend.so.2541: cannot open shared object file");
+  fs::remove(job.dir.path() / "part/libonnxruntime_providers_openvino.so");
+  Refused(job, "the provider openvino needs libonnxruntime_providers_openvino.so, which is not beside ");
 }
 
 TEST_CASE("columns that are not there, or there already") {

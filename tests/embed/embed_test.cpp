@@ -1,5 +1,9 @@
 // What comes out: lengths, chunks, odd texts, forms of vectors; with a tiny model of known shape (64 dimensions, 128 tokens).
+#include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <random>
 
 #include "lab.h"
@@ -105,7 +109,8 @@ TEST_CASE("empty, blank, control, huge and broken texts follow their policy and 
   std::string big;
   while (big.size() < 1'000'000) big += Words(12) + "\xe4\xb8\xad\xe6\x96\x87\xf0\x9f\x98\x80 ";
   const std::vector<std::string> odd = {"\"\"", "\"   \\t\\n\"", "\"\\u0001\\u0002\\u007f\"", "null", Quoted(big), Quoted(std::string(500'000, 'x')), "\"\xf0\x9f\x98\x80\xf0\x9f\x9a\x80\"",
-                                        "\"\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d\"", "\"[CLS] [SEP] [PAD]\""};
+                                        "\"\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d\"", "\"[CLS] [SEP] [PAD]\"",
+                                        "\"hello\\u0000world\"", "\"\\u0000\""};
   for (const std::string policy : {"null", "zero", "embed", "reject", "fail"}) {
     CAPTURE(policy);
     Job job("on_empty = \"" + policy + "\"");
@@ -119,15 +124,47 @@ TEST_CASE("empty, blank, control, huge and broken texts follow their policy and 
     }
     CHECK(ran.exit_code == (policy == "reject" ? 3 : 0));
     const auto rows = Read(job);
-    CHECK(rows.size() == (policy == "reject" ? 5u : 9u));
-    for (const char* id : {"4", "5", "6", "7", "8"}) CHECK(rows.at(id).vector.size() == 64);
+    CHECK(rows.size() == (policy == "reject" ? 6u : 11u));
+    for (const char* id : {"4", "5", "6", "7", "8", "9"}) CHECK(rows.at(id).vector.size() == 64);
     if (policy == "reject") continue;
-    for (const char* id : {"0", "1", "2", "3"}) {
+    for (const char* id : {"0", "1", "2", "3", "10"}) {
       CHECK(rows.at(id).vector.size() == (policy == "null" ? 0u : 64u));
       if (policy == "zero") CHECK(rows.at(id).vector == std::vector<float>(64, 0.0f));
       if (policy == "embed") CHECK(rows.at(id).vector == rows.at("0").vector);
     }
   }
+}
+
+TEST_CASE("text that is not UTF-8 is rejected with its place, or embedded with U+FFFD") {
+  const std::string lines = "hello \xff\xfe world\nhello \xef\xbf\xbd\xef\xbf\xbd world\n\xe4\xb8\n\xed\xa0\x80 the\nthe test\n";
+  const std::vector<std::string> unchecked = {"--plugin-dir", ETL_BUILD_DIR "/tests/plugins"};
+  const auto from_lines = [&](Job& job) {
+    job.dir.Write("lines.txt", lines);
+    std::ifstream in(job.dir.path() / "p.toml");
+    const std::string toml((std::istreambuf_iterator<char>(in)), {});
+    job.dir.Write("p.toml", "[pipeline]\non_reject = \"file\"\n[source]\ntype = \"lines\"\npath = \"lines.txt\"\n" + toml.substr(toml.find("[[transform]]")) + "on_invalid_utf8 = \"replace\"\n");
+  };
+  Job rejects("on_invalid_utf8 = \"error\"");
+  from_lines(rejects);
+  const Finished ran = rejects.Run(unchecked);
+  INFO(ran.err);
+  CHECK(ran.exit_code == 3);
+  CHECK(ran.err.find("read 5, delivered 2, filtered 0, rejected 3") != std::string::npos);
+  CHECK(ran.err.find("the text is not UTF-8 at byte 6") != std::string::npos);
+  const auto kept = Read(rejects);
+  CHECK(kept.size() == 2);
+  CHECK(kept.count("1") == 1);
+  CHECK(kept.count("4") == 1);
+
+  Job repairs("on_invalid_utf8 = \"replace\"");
+  from_lines(repairs);
+  CHECK(repairs.Must(unchecked).err.find("3 texts had bytes that are not UTF-8, embedded as U+FFFD") != std::string::npos);
+  const auto rows = Read(repairs);
+  CHECK(rows.size() == 5);
+  CHECK(rows.at("0").vector == rows.at("1").vector);
+  CHECK(rows.at("0").vector != rows.at("4").vector);
+  CHECK(rows.at("2").vector.empty());   // the tokenizer drops U+FFFD, and nothing is left
+  CHECK(rows.at("3").vector.size() == 64);
 }
 
 TEST_CASE("a template joins columns, and texts that are equal are embedded once") {
@@ -192,6 +229,70 @@ TEST_CASE("pooling and length are the folder's unless the pipeline says otherwis
   for (std::size_t i = 0; i < 64; ++i) CHECK(by["max"][i] >= by["mean"][i]);
 }
 
+TEST_CASE("do_lower_case lowers texts before all else, and chunks keep the text as it was") {
+  const auto cased = [](Job& job, bool lower) {
+    std::ifstream in(job.model() + "/tokenizer.json");
+    std::string tokenizer((std::istreambuf_iterator<char>(in)), {});
+    const std::string folds = "\"lowercase\": true";
+    tokenizer.replace(tokenizer.find(folds), folds.size(), "\"lowercase\": false");
+    job.dir.Write("model/tokenizer.json", tokenizer);
+    job.dir.Write("model/sentence_bert_config.json", std::string(R"({"max_seq_length": 128, "do_lower_case": )") + (lower ? "true}" : "false}"));
+  };
+  Job as_it_is, lowered;
+  cased(as_it_is, false);
+  cased(lowered, true);
+  for (Job* j : {&as_it_is, &lowered}) {
+    j->Texts({"\"Hello WORLD\"", "\"hello world\""});
+    j->Must();
+  }
+  CHECK(Read(as_it_is).at("0").vector != Read(as_it_is).at("1").vector);
+  CHECK(Read(lowered).at("0").vector == Read(lowered).at("1").vector);
+  CHECK(Read(as_it_is).at("1").vector == Read(lowered).at("1").vector);
+  // A small dotted i takes more bytes than the large one.
+  Job chunks("on_long = \"chunk\"\nchunk = { key = [\"id\"], tokens = 2, at = \"token\", text = \"part\" }");
+  cased(chunks, true);
+  chunks.Texts({"\"\xc4\xb0\xc4\xb0\xc4\xb0 THE Test DATA\""});
+  chunks.Must();
+  std::string parts;
+  for (const auto& [id, row] : Read(chunks, "chunk_id")) parts += row.At("part") + "|";
+  CHECK(parts == "\xc4\xb0\xc4\xb0\xc4\xb0 THE|Test DATA|");
+}
+
+TEST_CASE("dense layers stand behind the pooling") {
+  Job plain("pooling = \"mean\"\nnormalize = false");
+  Job dense("normalize = true");
+  std::map<std::string, std::vector<float>> tensors{{"linear.weight", {}}, {"linear.bias", {0.25f, -0.5f, 0.0f}}};
+  for (int o = 0; o < 3; ++o) {
+    for (int i = 0; i < 64; ++i) tensors["linear.weight"].push_back(static_cast<float>((i * 7 + o * 5) % 11 - 5) / 16);
+  }
+  dense.dir.Write("model/modules.json", kWithDense);
+  std::filesystem::create_directory(dense.model() + "/2_Dense");
+  dense.dir.Write("model/2_Dense/config.json", R"({"in_features":64,"out_features":3,"bias":true,"activation_function":"torch.nn.modules.activation.Tanh"})");
+  dense.dir.Write("model/2_Dense/model.safetensors", Tensors(tensors));
+  for (Job* j : {&plain, &dense}) {
+    j->Texts({Quoted(Words(9)), Quoted(Words(30, 4))});
+    j->Must();
+  }
+  const auto before = Read(plain), behind = Read(dense);
+  for (const char* id : {"0", "1"}) {
+    std::vector<float> expected;
+    for (std::size_t o = 0; o < 3; ++o) {
+      float sum = tensors["linear.bias"][o];
+      for (std::size_t i = 0; i < 64; ++i) sum += tensors["linear.weight"][o * 64 + i] * before.at(id).vector[i];
+      expected.push_back(std::tanh(sum));
+    }
+    REQUIRE(behind.at(id).vector.size() == 3);
+    CHECK(Cosine(behind.at(id).vector, expected) >= 0.999999);
+  }
+  // Other weights are another model.
+  const auto fingerprint = [](const std::string& err) { return err.substr(err.find("fingerprint ") + 12, 32); };
+  const std::string first = fingerprint(dense.Must().err);
+  tensors["linear.bias"][2] = 1;
+  dense.dir.Write("model/2_Dense/model.safetensors", Tensors(tensors));
+  std::filesystem::remove_all(dense.dir.path() / ".etl");
+  CHECK(fingerprint(dense.Must().err) != first);
+}
+
 TEST_CASE("a prefix goes before each text, by its name or as it is") {
   Job named("prompt = \"query\"");
   named.dir.Write("model/config_sentence_transformers.json", R"({"prompts": {"query": "hello world ", "passage": "data "}, "default_prompt_name": "passage"})");
@@ -203,4 +304,27 @@ TEST_CASE("a prefix goes before each text, by its name or as it is") {
   CHECK(Cosine(Read(named).at("0").vector, Read(whole).at("0").vector) >= 0.999999);
   CHECK(Cosine(Read(given).at("0").vector, Read(whole).at("0").vector) >= 0.999999);
   CHECK(Cosine(Read(default_named).at("0").vector, Read(whole).at("1").vector) >= 0.999999);
+}
+
+TEST_CASE("bf16 is computed by openvino where it is asked for, and is another model") {
+  if (!std::filesystem::exists(OpenVino())) return;
+  Job exact("runtime = \"" + OpenVino() + "\""), half("precision = \"bf16\"\nruntime = \"" + OpenVino() + "\"");
+  std::vector<std::string> texts;
+  for (int i = 0; i < 200; ++i) texts.push_back(Quoted(Words(1 + i % 60, i)));
+  std::map<std::string, Row> rows[2];
+  std::string said[2];
+  for (const int i : {0, 1}) {
+    Job& job = i ? half : exact;
+    job.Texts(texts);
+    said[i] = job.Must().err;
+    rows[i] = Read(job);
+  }
+  CHECK(said[0].find("provider cpu of ONNX Runtime") != std::string::npos);
+  CHECK(said[1].find("provider openvino of ONNX Runtime") != std::string::npos);
+  const auto fingerprint = [](const std::string& err) { return err.substr(err.find("fingerprint ") + 12, 32); };
+  CHECK(fingerprint(said[0]) != fingerprint(said[1]));
+  double least = 1;
+  for (const auto& [id, row] : rows[1]) least = std::min(least, Cosine(row.vector, rows[0].at(id).vector));
+  CHECK(least >= 0.9995);
+  CHECK(least < 0.9999999);   // or it was no bfloat16
 }

@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
@@ -15,6 +16,11 @@ bool Full() {
 }
 
 std::string ModelFolder(const std::string& name) { return std::string(ETL_BUILD_DIR) + "/models/" + name; }
+
+std::string OpenVino() {
+  const char *cache = std::getenv("XDG_CACHE_HOME"), *home = std::getenv("HOME");
+  return (cache && *cache ? std::string(cache) : std::string(home ? home : "") + "/.cache") + "/etl/onnxruntime-openvino/lib";
+}
 
 Job::Job(const std::string& options, const std::string& columns) {
   std::filesystem::copy(ModelFolder("tiny"), dir.path() / "model", std::filesystem::copy_options::recursive);
@@ -96,6 +102,19 @@ double Figure(const std::string& summary, const std::string& name) {
   INFO(name, "\n", summary);
   REQUIRE(at != std::string::npos);
   return std::strtod(summary.c_str() + at + name.size() + 1, nullptr);
+}
+
+std::string Tensors(const std::map<std::string, std::vector<float>>& all) {
+  std::string header, data;
+  for (const auto& [name, numbers] : all) {
+    const std::size_t begin = data.size();
+    data.append(reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof numbers[0]);
+    header += (header.empty() ? "{\"" : ",\"") + name + R"(":{"dtype":"F32","shape":[)" + std::to_string(numbers.size()) + R"(],"data_offsets":[)" + std::to_string(begin) + "," +
+              std::to_string(data.size()) + "]}";
+  }
+  header += "}";
+  const std::uint64_t size = header.size();
+  return std::string(reinterpret_cast<const char*>(&size), sizeof size) + header + data;
 }
 
 std::string Words(int count, int from) {

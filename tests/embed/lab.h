@@ -17,6 +17,9 @@ bool Full();
 /// The folder of a model that the build has made: "tiny", "minilm".
 std::string ModelFolder(const std::string& name);
 
+/// Folder of the ONNX Runtime with the provider openvino.
+std::string OpenVino();
+
 /// NDJSON through embed to NDJSON, in a folder of its own.
 struct Job {
   TempDir dir;
@@ -45,6 +48,12 @@ double Cosine(const std::vector<float>& a, const std::vector<float>& b);
 
 /// The number before or behind a word of the summary's line of the transform ("model_texts 3000").
 double Figure(const std::string& summary, const std::string& name);
+
+/// modules.json of a model with a module Dense in 2_Dense.
+inline constexpr auto kWithDense = R"([{"type":"sentence_transformers.models.Transformer","path":""},{"type":"sentence_transformers.models.Pooling","path":"1_Pooling"},
+  {"type":"sentence_transformers.models.Dense","path":"2_Dense"}])";
+/// A file of safetensors, each tensor of one dimension.
+std::string Tensors(const std::map<std::string, std::vector<float>>& all);
 
 /// So many words that are one token each in the tiny model's vocabulary.
 std::string Words(int count, int from = 0);

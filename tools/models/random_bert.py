@@ -44,7 +44,7 @@ def tokenizer(v):
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("dest")
-    for name, default in (("layers", 2), ("hidden", 64), ("heads", 4), ("inner", 128), ("vocab", 2000), ("positions", 128), ("chinese", 0), ("seed", 42)):
+    for name, default in (("layers", 2), ("hidden", 64), ("heads", 4), ("inner", 128), ("vocab", 2000), ("positions", 128), ("chinese", 0), ("longest", 0), ("seed", 42)):
         p.add_argument("--" + name, type=int, default=default)
     a = p.parse_args()
     rng = np.random.Generator(np.random.PCG64(a.seed))
@@ -83,7 +83,7 @@ def main():
     write("modules.json", [{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
                            {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}])
     write("1_Pooling/config.json", {"word_embedding_dimension": a.hidden, "pooling_mode_mean_tokens": True})
-    write("sentence_bert_config.json", {"max_seq_length": a.positions, "do_lower_case": False})
+    write("sentence_bert_config.json", {"max_seq_length": a.longest or a.positions, "do_lower_case": False})
 
 
 main()

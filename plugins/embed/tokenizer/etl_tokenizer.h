@@ -15,8 +15,9 @@ typedef struct etl_token {
   uint32_t begin, end; /* bytes of the text; 0, 0 without `offsets`, and for tokens that stand for none of it */
 } etl_token;
 
-/* From the bytes of a tokenizer.json; its truncation and padding are left out.  Null: `error` says why, null-terminated. */
-etl_tokenizer *etl_tokenizer_make(const char *json, size_t size, char *error, size_t error_size);
+/* From the bytes of a tokenizer.json; its truncation and padding are left out.  lower: texts are lowercased before all else.  Null: `error` says why,
+   null-terminated. */
+etl_tokenizer *etl_tokenizer_make(const char *json, size_t size, int32_t lower, char *error, size_t error_size);
 void etl_tokenizer_free(etl_tokenizer *);
 /* Hands all tokens of a UTF-8 text to `take`, once; bytes that are not UTF-8 count as U+FFFD.  special: with the tokens that the
    tokenizer puts around every text.  False: the tokenizer could not do it, and `take` was given the reason as `error`.

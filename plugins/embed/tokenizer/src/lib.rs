@@ -4,6 +4,7 @@ use std::any::Any;
 use std::ffi::{c_char, c_void};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::{ptr, slice, str::FromStr};
+use tokenizers::normalizers::{Lowercase, NormalizerWrapper, Sequence};
 use tokenizers::Tokenizer;
 
 #[repr(C)]
@@ -20,12 +21,17 @@ fn reason(panic: Box<dyn Any + Send>) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "it panicked".into())
 }
 
-fn make(json: &[u8]) -> Result<Tokenizer, String> {
+fn make(json: &[u8], lower: bool) -> Result<Tokenizer, String> {
     std::panic::set_hook(Box::new(|_| {})); // said by the error instead; this hook is this library's own
     let text = std::str::from_utf8(json).map_err(|e| e.to_string())?;
     let mut tokenizer = Tokenizer::from_str(text).map_err(|e| e.to_string())?;
     tokenizer.with_padding(None);
     tokenizer.with_truncation(None).map_err(|e| e.to_string())?;
+    if lower {
+        let mut all = vec![NormalizerWrapper::from(Lowercase)];
+        all.extend(tokenizer.get_normalizer().cloned());
+        tokenizer.with_normalizer(Some(Sequence::new(all)));
+    }
     Ok(tokenizer)
 }
 
@@ -41,9 +47,9 @@ fn encode(tokenizer: &Tokenizer, text: &[u8], special: bool, offsets: bool) -> R
 /// # Safety
 /// As etl_tokenizer.h says.
 #[no_mangle]
-pub unsafe extern "C" fn etl_tokenizer_make(json: *const u8, size: usize, error: *mut u8, error_size: usize) -> *mut Tokenizer {
+pub unsafe extern "C" fn etl_tokenizer_make(json: *const u8, size: usize, lower: i32, error: *mut u8, error_size: usize) -> *mut Tokenizer {
     let bytes = slice::from_raw_parts(json, size);
-    match catch_unwind(|| make(bytes)).unwrap_or_else(|panic| Err(reason(panic))) {
+    match catch_unwind(|| make(bytes, lower != 0)).unwrap_or_else(|panic| Err(reason(panic))) {
         Ok(tokenizer) => Box::into_raw(Box::new(tokenizer)),
         Err(text) => {
             if error_size > 0 {

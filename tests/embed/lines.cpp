@@ -1,0 +1,33 @@
+// A source of another maker, which gives the lines of a file as they are: not all of them are UTF-8.
+#include <etl/sdk.h>
+
+#include <fstream>
+
+namespace {
+
+class Lines : public etl::Source {
+ public:
+  static constexpr auto kType = "lines";
+  static constexpr auto kSummary = "The lines of a file, unchecked.";
+  std::string path;
+  static auto Options() { return etl::Options(etl::Option("path", &Lines::path, "The file.").Path().Required()); }
+  etl::Schema Describe() override { return {{"id", etl::Int64(), false}, {"text", etl::Utf8()}}; }
+  void Open(const etl::Split&, std::string_view) override {}
+  bool Next(etl::Batch& out, std::string&) override {
+    if (done_) return false;
+    std::ifstream in(path, std::ios::binary);
+    std::int64_t id = 0;
+    for (std::string line; std::getline(in, line); ++id) {
+      out[0].Append(id);
+      out[1].Append(line);
+    }
+    return done_ = true;
+  }
+
+ private:
+  bool done_ = false;
+};
+
+}  // namespace
+
+ETL_PLUGIN("test.lines", "1.0.0", "Apache-2.0", Lines)
