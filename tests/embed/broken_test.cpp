@@ -1,6 +1,5 @@
 // Broken models: each is said in one sentence, before the first row is read.
 #include <filesystem>
-#include <fstream>
 
 #include "lab.h"
 
@@ -9,11 +8,6 @@ using namespace etl::test;
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string ReadAll(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 /// A message of Protocol Buffers, by hand.
 std::string Varint(std::uint64_t n) {
@@ -66,7 +60,7 @@ TEST_CASE("missing files") {
 }
 
 TEST_CASE("files that are no models") {
-  const std::string whole = ReadAll(ModelFolder("tiny") + "/model.onnx");
+  const std::string whole = ReadFile(ModelFolder("tiny") + "/model.onnx");
   With("model.onnx", "", "model.onnx is empty; get it again");
   With("model.onnx", "This is a text file.\n", "model.onnx is cut short, or no ONNX model; get it again");
   With("model.onnx", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "model.onnx is a pointer of Git LFS and not the model itself");
@@ -115,7 +109,7 @@ TEST_CASE("dense layers that cannot be read") {
 TEST_CASE("wrong dims, inputs and hashes") {
   With("config.json", R"({"hidden_size":65,"max_position_embeddings":128})", "gives vectors of 64 numbers, but config.json says hidden_size 65");
   With("config.json", R"({"hidden_size":64,"max_position_embeddings":128})", "129 tokens are more than the 128 positions", "max_tokens = 129");
-  std::string renamed = ReadAll(ModelFolder("tiny") + "/model.onnx");
+  std::string renamed = ReadFile(ModelFolder("tiny") + "/model.onnx");
   for (std::size_t at; (at = renamed.find("input_ids")) != std::string::npos;) renamed.replace(at, 9, "inputXids");
   With("model.onnx", renamed, "has an input \"inputXids\"; input_ids, attention_mask, token_type_ids and position_ids can be given");
   With("note.txt", "", "model.onnx has the SHA-256 ", "sha256 = \"" + std::string(64, '0') + "\"");
@@ -125,7 +119,7 @@ TEST_CASE("wrong dims, inputs and hashes") {
 
 TEST_CASE("weights in other files and operators of others are refused wherever they hide") {
   const std::string tensor = External("../../etc/passwd"), graph_with = Field(5, tensor);
-  const std::string whole = ReadAll(ModelFolder("tiny") + "/model.onnx");
+  const std::string whole = ReadFile(ModelFolder("tiny") + "/model.onnx");
   const auto node_with = [](const std::string& attribute) { return Field(7, Field(1, Field(5, attribute))); };
   const std::string hidden[] = {
       Field(7, Field(5, tensor)),                          // initializer
@@ -161,9 +155,8 @@ TEST_CASE("a runtime or provider that is not there is said by its name") {
   Refused(other, "libz.so.1 is no ONNX Runtime");
 }
 
-// With the ONNX Runtime that tools/dev/onnxruntime openvino fetches, where it was: tests/embed/models does for ETL_FULL.
 TEST_CASE("what a provider's own library lacks is said by its name") {
-  if (!fs::exists(OpenVino())) return;
+  if (!HasOpenVino()) return;
   Job job("provider = \"openvino\"\nruntime = \"part\"");
   fs::create_directory(job.dir.path() / "part");
   for (const char* name : {"libonnxruntime.so.1", "libonnxruntime_providers_shared.so", "libonnxruntime_providers_openvino.so"}) {

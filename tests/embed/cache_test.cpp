@@ -94,12 +94,8 @@ TEST_CASE("a file that is no cache is said before the first row") {
 TEST_CASE("two runs share a cache") {
   Job job("cache = \"v.db\"");
   job.Texts(Distinct(2000));
-  const std::string toml = [&] {
-    std::ifstream in(job.dir.path() / "p.toml");
-    std::string s((std::istreambuf_iterator<char>(in)), {});
-    return s.replace(s.find("out.ndjson"), 10, "two.ndjson");
-  }();
-  job.dir.Write("two.toml", toml);
+  std::string toml = ReadFile((job.dir.path() / "p.toml").string());
+  job.dir.Write("two.toml", toml.replace(toml.find("out.ndjson"), 10, "two.ndjson"));
   Command other = job.Make();
   other.argv[2] = "two.toml";
   Finished b;

@@ -2,8 +2,6 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <random>
 
 #include "lab.h"
@@ -140,8 +138,7 @@ TEST_CASE("text that is not UTF-8 is rejected with its place, or embedded with U
   const std::vector<std::string> unchecked = {"--plugin-dir", ETL_BUILD_DIR "/tests/plugins"};
   const auto from_lines = [&](Job& job) {
     job.dir.Write("lines.txt", lines);
-    std::ifstream in(job.dir.path() / "p.toml");
-    const std::string toml((std::istreambuf_iterator<char>(in)), {});
+    const std::string toml = ReadFile((job.dir.path() / "p.toml").string());
     job.dir.Write("p.toml", "[pipeline]\non_reject = \"file\"\n[source]\ntype = \"lines\"\npath = \"lines.txt\"\n" + toml.substr(toml.find("[[transform]]")) + "on_invalid_utf8 = \"replace\"\n");
   };
   Job rejects("on_invalid_utf8 = \"error\"");
@@ -231,8 +228,7 @@ TEST_CASE("pooling and length are the folder's unless the pipeline says otherwis
 
 TEST_CASE("do_lower_case lowers texts before all else, and chunks keep the text as it was") {
   const auto cased = [](Job& job, bool lower) {
-    std::ifstream in(job.model() + "/tokenizer.json");
-    std::string tokenizer((std::istreambuf_iterator<char>(in)), {});
+    std::string tokenizer = ReadFile(job.model() + "/tokenizer.json");
     const std::string folds = "\"lowercase\": true";
     tokenizer.replace(tokenizer.find(folds), folds.size(), "\"lowercase\": false");
     job.dir.Write("model/tokenizer.json", tokenizer);
@@ -285,12 +281,11 @@ TEST_CASE("dense layers stand behind the pooling") {
     CHECK(Cosine(behind.at(id).vector, expected) >= 0.999999);
   }
   // Other weights are another model.
-  const auto fingerprint = [](const std::string& err) { return err.substr(err.find("fingerprint ") + 12, 32); };
-  const std::string first = fingerprint(dense.Must().err);
+  const std::string first = Fingerprint(dense.Must().err);
   tensors["linear.bias"][2] = 1;
   dense.dir.Write("model/2_Dense/model.safetensors", Tensors(tensors));
   std::filesystem::remove_all(dense.dir.path() / ".etl");
-  CHECK(fingerprint(dense.Must().err) != first);
+  CHECK(Fingerprint(dense.Must().err) != first);
 }
 
 TEST_CASE("a prefix goes before each text, by its name or as it is") {
@@ -307,7 +302,7 @@ TEST_CASE("a prefix goes before each text, by its name or as it is") {
 }
 
 TEST_CASE("bf16 is computed by openvino where it is asked for, and is another model") {
-  if (!std::filesystem::exists(OpenVino())) return;
+  if (!HasOpenVino()) return;
   Job exact("runtime = \"" + OpenVino() + "\""), half("precision = \"bf16\"\nruntime = \"" + OpenVino() + "\"");
   std::vector<std::string> texts;
   for (int i = 0; i < 200; ++i) texts.push_back(Quoted(Words(1 + i % 60, i)));
@@ -321,8 +316,7 @@ TEST_CASE("bf16 is computed by openvino where it is asked for, and is another mo
   }
   CHECK(said[0].find("provider cpu of ONNX Runtime") != std::string::npos);
   CHECK(said[1].find("provider openvino of ONNX Runtime") != std::string::npos);
-  const auto fingerprint = [](const std::string& err) { return err.substr(err.find("fingerprint ") + 12, 32); };
-  CHECK(fingerprint(said[0]) != fingerprint(said[1]));
+  CHECK(Fingerprint(said[0]) != Fingerprint(said[1]));
   double least = 1;
   for (const auto& [id, row] : rows[1]) least = std::min(least, Cosine(row.vector, rows[0].at(id).vector));
   CHECK(least >= 0.9995);

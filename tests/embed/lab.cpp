@@ -22,6 +22,12 @@ std::string OpenVino() {
   return (cache && *cache ? std::string(cache) : std::string(home ? home : "") + "/.cache") + "/etl/onnxruntime-openvino/lib";
 }
 
+bool HasOpenVino() {
+  const bool has = std::filesystem::exists(OpenVino());
+  if (!has) MESSAGE("skipped: there is no ONNX Runtime with the provider openvino; tools/dev/onnxruntime openvino fetches it");
+  return has;
+}
+
 Job::Job(const std::string& options, const std::string& columns) {
   std::filesystem::copy(ModelFolder("tiny"), dir.path() / "model", std::filesystem::copy_options::recursive);
   dir.Write("p.toml", "[pipeline]\non_reject = \"file\"\n[source]\ntype = \"ndjson\"\npath = \"in.ndjson\"\ncolumns = { " + columns +
@@ -102,6 +108,13 @@ double Figure(const std::string& summary, const std::string& name) {
   INFO(name, "\n", summary);
   REQUIRE(at != std::string::npos);
   return std::strtod(summary.c_str() + at + name.size() + 1, nullptr);
+}
+
+std::string Fingerprint(const std::string& said) {
+  const auto at = said.find("fingerprint ");
+  INFO(said);
+  REQUIRE(at != std::string::npos);
+  return said.substr(at + 12, 32);
 }
 
 std::string Tensors(const std::map<std::string, std::vector<float>>& all) {

@@ -17,8 +17,10 @@ bool Full();
 /// The folder of a model that the build has made: "tiny", "minilm".
 std::string ModelFolder(const std::string& name);
 
-/// Folder of the ONNX Runtime with the provider openvino.
+/// Folder of the ONNX Runtime with the provider openvino, which tests/embed/models fetches for ETL_FULL.
 std::string OpenVino();
+/// Is it there?  Says so where it is not.
+bool HasOpenVino();
 
 /// NDJSON through embed to NDJSON, in a folder of its own.
 struct Job {
@@ -48,6 +50,8 @@ double Cosine(const std::vector<float>& a, const std::vector<float>& b);
 
 /// The number before or behind a word of the summary's line of the transform ("model_texts 3000").
 double Figure(const std::string& summary, const std::string& name);
+/// The fingerprint that a run says.
+std::string Fingerprint(const std::string& said);
 
 /// modules.json of a model with a module Dense in 2_Dense.
 inline constexpr auto kWithDense = R"([{"type":"sentence_transformers.models.Transformer","path":""},{"type":"sentence_transformers.models.Pooling","path":"1_Pooling"},

@@ -62,8 +62,7 @@ TEST_CASE("rows of MySQL become vectors in Elasticsearch, and a kNN query finds 
     lab.Run("UPDATE article SET content = '" + std::string(kKnown[i].content) + "' WHERE id = " + std::to_string(10 + 70 * i) + ";");
   }
   const TempDir dir;
-  std::ifstream in(ETL_SOURCE_DIR "/pipelines/mysql-embed-elasticsearch.toml");
-  dir.Write("w1.toml", std::string((std::istreambuf_iterator<char>(in)), {}));
+  dir.Write("w1.toml", ReadFile(ETL_SOURCE_DIR "/pipelines/mysql-embed-elasticsearch.toml"));
   const std::vector<std::string> here = {"source.url=\"mysql://etl@127.0.0.1:" + std::to_string(lab.port()) + "/" + lab.database() + "\"", "source.chunk_rows=100", "sink[0].url=\"" + node.url() + "\"",
                                          "sink[0].user=\"\"", "sink[0].password=\"\"", "sink[0].index=\"" + index + "\"", "transform[0].model=\"" + Model() + "\"", "transform[0].cache=\"" + (dir.path() / "v.db").string() + "\""};
   const Finished first = RunEtl(dir, "w1.toml", here);
