@@ -77,42 +77,40 @@ std::int64_t Page::bytes() const {
   return n;
 }
 
-Buffer Spares::Take(std::size_t place) {
+Col Spares::Take(std::size_t column) {
   const std::lock_guard lock(mutex_);
-  Buffer buffer;
-  if (place < buffers_.size() && !buffers_[place].empty()) {
-    buffer = std::move(buffers_[place].back());
-    buffers_[place].pop_back();
-  }
-  return buffer;
+  if (column >= columns_.size() || columns_[column].empty()) return {};
+  Col col = std::move(columns_[column].back());
+  columns_[column].pop_back();
+  return col;
 }
 
-void Spares::Give(std::size_t place, Buffer&& buffer) {
-  buffer.Truncate(0);
+void Spares::Give(std::size_t column, Col&& col) {
+  Col empty;
+  for (Buffer Col::*const b : {&Col::validity, &Col::offsets, &Col::data}) {
+    empty.*b = std::move(col.*b);
+    (empty.*b).Truncate(0);
+  }
   const std::lock_guard lock(mutex_);
-  if (place >= buffers_.size()) buffers_.resize(place + 1);
-  buffers_[place].push_back(std::move(buffer));
+  if (column >= columns_.size()) columns_.resize(column + 1);
+  columns_[column].push_back(std::move(empty));
 }
 
 namespace {
 
 __extension__ typedef __int128 Int128;
 
-constexpr std::size_t kPlaces = 3;   // buffers of a column
-
 struct Node {
-  Buffer buffers[kPlaces];
-  const void* pointers[kPlaces] = {};
+  Col col;
+  const void* pointers[3] = {};
   std::vector<ArrowArray*> children;
   std::shared_ptr<Spares> spares;
-  std::size_t place = 0;
+  std::size_t column = 0;
 };
 
 void Release(ArrowArray* a) {
   auto* node = static_cast<Node*>(a->private_data);
-  for (std::size_t i = 0; node->spares && i < kPlaces; ++i) {
-    if (node->pointers[i]) node->spares->Give(node->place + i, std::move(node->buffers[i]));
-  }
+  if (node->spares) node->spares->Give(node->column, std::move(node->col));
   for (ArrowArray* c : node->children) {
     if (c->release) c->release(c);
     delete c;
@@ -121,15 +119,15 @@ void Release(ArrowArray* a) {
   a->release = nullptr;
 }
 
-void Export(Col&& col, const CType& type, std::int64_t rows, ArrowArray* out) {
+void Export(Col&& given, const CType& type, std::int64_t rows, ArrowArray* out) {
   const CType& t = type.form == Form::kNullable ? type.items[0] : type;
   auto node = std::make_unique<Node>();
+  node->col = std::move(given);
+  Col& col = node->col;
   int n = 0;
   const auto add = [&](Buffer& b, bool present) {
     if (present && !b.data()) b.Extend(8);
-    node->buffers[n] = std::move(b);
-    node->pointers[n] = present ? node->buffers[n].data() : nullptr;
-    ++n;
+    node->pointers[n++] = present ? b.data() : nullptr;
   };
   if (t.form != Form::kNothing) add(col.validity, col.has_validity);
   std::int64_t nulls = t.form == Form::kNothing ? rows : col.has_validity ? (rows == col.size ? col.nulls : -1) : 0;
@@ -420,7 +418,7 @@ void Page::Finish(const std::vector<CType>& types, std::size_t count, std::int64
     Export(std::move(columns[i]), types[i], n, child.get());
     auto* exported = static_cast<Node*>(child->private_data);
     exported->spares = spares;
-    exported->place = i * kPlaces;
+    exported->column = i;
     node->children.push_back(child.release());
   }
   *out = {n, 0, 0, 1, static_cast<std::int64_t>(node->children.size()), node->pointers, node->children.data(), nullptr, Release, node.get()};
@@ -439,21 +437,6 @@ void Behead(ArrowArray* batch, std::int64_t n) {
   }
 }
 
-namespace {
-
-/// As Export puts them.
-void TakeSpares(Spares& spares, std::size_t place, const CType& type, Col& col) {
-  const CType& t = type.form == Form::kNullable ? type.items[0] : type;
-  if (t.form == Form::kNothing) return;
-  col.validity = spares.Take(place++);
-  if (t.form == Form::kTuple) return;
-  const bool nested = t.form == Form::kArray || t.form == Form::kMap;
-  if (nested || t.arrow.format == "u" || t.arrow.format == "z") col.offsets = spares.Take(place++);
-  if (!nested) col.data = spares.Take(place);
-}
-
-}  // namespace
-
 bool ReadBlock(Input& in, const std::vector<ReadColumn>& columns, const Caps& caps, Page& page) {
   if (in.AtEnd()) return false;
   const auto text = [&] {
@@ -467,8 +450,8 @@ bool ReadBlock(Input& in, const std::vector<ReadColumn>& columns, const Caps& ca
   if (page.columns.empty()) {
     page.columns.resize(columns.size());
     for (std::size_t i = 0; i < columns.size(); ++i) {
+      if (page.spares) page.columns[i] = page.spares->Take(i);
       Shape(page.columns[i], columns[i].type);
-      if (page.spares) TakeSpares(*page.spares, i * kPlaces, columns[i].type, page.columns[i]);
     }
   }
   if (count != columns.size() || rows > static_cast<std::uint64_t>(caps.block_rows)) {

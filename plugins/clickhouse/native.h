@@ -48,24 +48,24 @@ struct Col {
   std::int64_t bytes() const;
 };
 
-/// Buffers of pages that were given and are no longer needed, by their place in a page, to be filled again: the kernel takes longer
-/// to give new memory than the rows take to be read.  Any thread.
+/// Memory of columns that were given and are no longer needed, to be filled again: the kernel takes longer to give new memory than
+/// the rows take to be read.  Any thread.
 class Spares {
  public:
-  /// Empty, of a capacity that was enough before; or new.
-  Buffer Take(std::size_t place);
-  void Give(std::size_t place, Buffer&& buffer);
+  /// Empty, with the capacity that this column of a page needed before; or new.
+  Col Take(std::size_t column);
+  void Give(std::size_t column, Col&& col);
 
  private:
   std::mutex mutex_;
-  std::vector<std::vector<Buffer>> buffers_;
+  std::vector<std::vector<Col>> columns_;
 };
 
 /// Rows of the columns that a query gives.
 class Page {
  public:
   std::vector<Col> columns;
-  std::shared_ptr<Spares> spares;   ///< where buffers come from and go to; or none
+  std::shared_ptr<Spares> spares;   ///< where columns come from and go to; or none
   std::int64_t rows = 0;
   std::int64_t bytes() const;
   /// The first `rows` of the first `columns`, moved out.

@@ -64,8 +64,8 @@ std::vector<Key> ClickhouseSource::Borders(std::size_t columns, std::int64_t row
   return borders;
 }
 
-/// The borders of ranges that hold about page_bytes each: keys of a sample of the table, every sixteenth.  One scan of the key's
-/// columns.
+/// The borders of ranges that hold about a page each: keys of a sample of the table, every sixteenth.  One scan of the key's first
+/// column, and one of all of them where that is not enough.
 void ClickhouseSource::PlanRanges() {
   Connection& c = Connected();
   Statement about;
