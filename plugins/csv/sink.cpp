@@ -6,6 +6,26 @@
 #include <stdexcept>
 
 namespace etl::csv {
+namespace {
+
+constexpr std::uint64_t kOnes = 0x0101010101010101u;
+
+/// Bit 7 of each byte that is zero; above the first one also of others.
+std::uint64_t Zeros(std::uint64_t word) { return (word - kOnes) & ~word & (kOnes << 7); }
+
+template <class T>
+std::uint64_t Load(const char* from) {
+  return arrow::Load<T>(from);
+}
+
+/// Up to seven bytes, and zeros.
+std::uint64_t LoadPart(const char* s, std::size_t n) {
+  if (n >= 4) return Load<std::uint32_t>(s) | Load<std::uint32_t>(s + n - 4) << (n - 4) * 8;
+  if (n == 0) return 0;
+  return Load<std::uint8_t>(s) | Load<std::uint8_t>(s + n / 2) << n / 2 * 8 | Load<std::uint8_t>(s + n - 1) << (n - 1) * 8;
+}
+
+}  // namespace
 
 void CsvSink::Begin(const Run& run) {
   if (delimiter.size() != 1 || delimiter == "\"" || delimiter == "\n" || delimiter == "\r") {
@@ -37,7 +57,7 @@ void CsvSink::Prepare(const ArrowSchema& in) {
     if (child.dictionary) plan.form = Form::kJson;
     columns_.push_back(std::move(plan));
   }
-  delimiters_ = 0x0101010101010101u * static_cast<unsigned char>(delimiter[0]);
+  delimiters_ = kOnes * static_cast<unsigned char>(delimiter[0]);
 }
 
 void CsvSink::AppendHead(std::string& out) {
@@ -100,16 +120,15 @@ bool CsvSink::AppendValue(std::size_t column, const Rows& in, std::int64_t row, 
     case Form::kJson: break;
   }
   scratch_.clear();
-  json_detail::Tail written(scratch_, 64);
   try {
-    writer_->Value(column, in.array(), row, written);
+    writer_->Value(column, in.array(), row, scratch_);
   } catch (const std::invalid_argument& wrong) {
     reason = wrong.what();
     return false;
   }
-  std::string_view text(written.begin(), static_cast<std::size_t>(written.p - written.begin()));
-  if (plan.form == Form::kQuotedByJson && text.front() == '"') text = text.substr(1, text.size() - 2);
-  AppendField(text, out);
+  std::string_view written = scratch_;
+  if (plan.form == Form::kQuotedByJson && written.front() == '"') written = written.substr(1, written.size() - 2);
+  AppendField(written, out);
   return true;
 }
 
@@ -134,27 +153,6 @@ bool CsvSink::AppendText(std::size_t column, std::string_view text, Tail& out, s
   AppendField(repaired, out);
   return true;
 }
-
-namespace {
-
-constexpr std::uint64_t kOnes = 0x0101010101010101u;
-
-/// Bit 7 of each byte that is zero; above the first one also of others.
-std::uint64_t Zeros(std::uint64_t word) { return (word - kOnes) & ~word & (kOnes << 7); }
-
-template <class T>
-std::uint64_t Load(const char* from) {
-  return arrow::Load<T>(from);
-}
-
-/// Up to seven bytes, and zeros.
-std::uint64_t LoadPart(const char* s, std::size_t n) {
-  if (n >= 4) return Load<std::uint32_t>(s) | Load<std::uint32_t>(s + n - 4) << (n - 4) * 8;
-  if (n == 0) return 0;
-  return Load<std::uint8_t>(s) | Load<std::uint8_t>(s + n / 2) << n / 2 * 8 | Load<std::uint8_t>(s + n - 1) << (n - 1) * 8;
-}
-
-}  // namespace
 
 /// Some of the eight bytes need quotes around them.
 bool CsvSink::IsSpecial(std::uint64_t w) const {

@@ -127,18 +127,16 @@ class Tail {
   char* end_;
 };
 
-/// Bit 7 of each byte that JSON does not take as it is: control, quote, backslash, not ASCII. Bytes
-/// above the first such one may be marked in error.
-inline std::uint64_t Marked(std::uint64_t w) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101u, kHigh = 0x8080808080808080u;
-  const std::uint64_t quote = w ^ (kOnes * '"'), slash = w ^ (kOnes * '\\');
-  return (w | (w - kOnes * 0x20) | (quote - kOnes) | (slash - kOnes)) & kHigh;
-}
+inline constexpr std::uint64_t kOnes = 0x0101010101010101u, kHigh = 0x8080808080808080u;
 
-/// No byte is a control character or not ASCII; may be false in error.
-inline bool HasOnlyQuotes(std::uint64_t w) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101u;
-  return ((w | (w - kOnes * 0x20)) & (kOnes << 7)) == 0;
+/// Bit 7 of each byte that is a control character or not ASCII. Bytes above the first such one may
+/// be marked in error.
+inline std::uint64_t MarkedHard(std::uint64_t w) { return (w | (w - kOnes * 0x20)) & kHigh; }
+
+/// The same of each byte that JSON does not take as it is: those, quotes and backslashes.
+inline std::uint64_t Marked(std::uint64_t w) {
+  const std::uint64_t quote = w ^ (kOnes * '"'), slash = w ^ (kOnes * '\\');
+  return MarkedHard(w) | (((quote - kOnes) | (slash - kOnes)) & kHigh);
 }
 
 inline bool IsPlain(unsigned char c) { return c >= 0x20 && c < 0x80 && c != '"' && c != '\\'; }
@@ -198,7 +196,7 @@ inline std::size_t PutText(std::string_view text, bool replace, Tail& out) {
       if (Marked(word) == 0) {
         std::memcpy(out.p, &word, 8);
         out.p += 8;
-      } else if (HasOnlyQuotes(word)) {
+      } else if (MarkedHard(word) == 0) {
         // Quotes and backslashes come where they like: no branch for them.
         char* p = out.p;
         for (int i = 0; i < 8; ++i) {
@@ -275,6 +273,7 @@ inline void PutTwo(std::uint64_t value, Tail& out) {
 
 /// At least `width` digits.
 inline void PutPadded(std::uint64_t value, int width, Tail& out) {
+  if (width == 2 && value < 100) return PutTwo(value, out);
   char digits[20];
   char* const end = digits + sizeof digits;
   char* p = end;
@@ -284,7 +283,6 @@ inline void PutPadded(std::uint64_t value, int width, Tail& out) {
 }
 
 inline std::uint64_t PowerOf10(int digits) {
-  if (digits == 0) return 1;
   std::uint64_t p = 1;
   for (; digits > 0; --digits) p *= 10;
   return p;
@@ -390,8 +388,7 @@ inline void PutDate(std::int64_t days, Tail& out) {
 /// "13:05:09.250": hours as many as they are.
 inline void PutClock(std::uint64_t units, int digits, Tail& out) {
   const std::uint64_t per_second = PowerOf10(digits), seconds = units / per_second;
-  if (seconds < 360000) PutTwo(seconds / 3600, out);
-  else PutPadded(seconds / 3600, 2, out);
+  PutPadded(seconds / 3600, 2, out);
   out.Put(':');
   PutTwo(seconds / 60 % 60, out);
   out.Put(':');
@@ -565,11 +562,7 @@ class JsonWriter {
     if (count > 0) Learn(written / static_cast<std::size_t>(count));
   }
 
-  /// The same as Value below, at the end of a string that is being written.
-  void Value(std::size_t column, const ArrowArray& batch, std::int64_t row,
-             json_detail::Tail& out) const {
-    Put(columns_[column], *batch.children[column], row + batch.offset, out);
-  }
+  /// Appends one column's value; null as null.  Throws as Row does.
   void Value(std::size_t column, const ArrowArray& batch, std::int64_t row,
              std::string& out) const {
     json_detail::Tail tail(out, 64);
