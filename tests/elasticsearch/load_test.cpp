@@ -204,12 +204,12 @@ TEST_CASE("swap_alias shows the new index when it is whole, and not before") {
 
 TEST_CASE("a pass that was interrupted does not go on into an index that was deleted, or made anew") {
   OnEach([](const Node& node) {
-    const std::string index = node.prefix() + "remade";
     const char* const settings = R"({"settings":{"number_of_replicas":0},"mappings":{"properties":{"id":{"type":"long"},"v":{"type":"keyword","index":false,"doc_values":false}}}})";
     for (const int signal : {SIGINT, SIGKILL}) {
       for (const bool remade : {false, true}) {
         CAPTURE(signal);
         CAPTURE(remade);
+        const std::string index = node.prefix() + (remade ? "remade" : "deleted") + std::to_string(signal);
         node.Must("PUT", "/" + index, settings);
         Slow slow(node, index, Rows(20000));
         Process& p = slow.Start();
@@ -223,7 +223,6 @@ TEST_CASE("a pass that was interrupted does not go on into an index that was del
         CHECK_MESSAGE(f.err.find("sink[0]: index: the state has ") != std::string::npos, f.err);
         CHECK_MESSAGE(f.err.find("start anew: etl state reset") != std::string::npos, f.err);
         if (remade && signal == SIGINT) CHECK(node.Count(index) == 0);
-        node.Call("DELETE", "/" + index);
       }
     }
   });
