@@ -146,22 +146,25 @@ void Embed::Apply(const Rows& in) {
   Pump(std::chrono::nanoseconds(0));
 }
 
-/// The values of chunk.key.
-std::string Embed::KeysOf(const ArrowArray& batch, std::int64_t row, const char* between) const {
+/// The values of chunk.key, of which no two rows give the same text; nothing if one is null.
+std::optional<std::string> Embed::KeyOf(const ArrowArray& batch, std::int64_t row) const {
   std::string text;
   for (const TextOf& key : keys_) {
-    if (&key != keys_.data()) text += between;
-    key.Append(batch, row, text);
+    std::string value;
+    if (!key.Append(batch, row, value)) return {};
+    if (keys_.size() > 1) (text += std::to_string(value.size())) += ':';   // as the elasticsearch sink joins an id
+    text += value;
   }
   return text;
 }
 
 std::string Embed::RowName(const Rows& in, std::int64_t row) const {
-  const std::string name = KeysOf(in.array(), row, ", ");
+  const std::string name = KeyOf(in.array(), row).value_or("");
   return name.empty() ? "row " + std::to_string(in.row(row) + 1) : name;
 }
 
 void Embed::AddRow(const Rows& in, std::int64_t row, Held& held) {
+  if (chunks() && !KeyOf(in.array(), row)) return host.Reject(in.row(row), "a column of chunk.key is null");
   std::string value;
   const bool there = text_of_->Append(in.array(), row, value);
   if (ValidUtf8(value) != value.size()) {
@@ -326,7 +329,7 @@ void Embed::EmitPieces(const Held& held, std::size_t first, std::size_t last) {
     }
     if (!cut_column.empty()) cut.Append(p.cut);
     if (!chunks()) continue;
-    ids.Append(KeysOf(in, p.row, "-") + "#" + std::to_string(p.chunk));
+    ids.Append(*KeyOf(in, p.row) + "#" + std::to_string(p.chunk));
     numbers.Append(p.chunk);
     counts.Append(p.chunks);
     if (!chunk.text.empty()) texts.Append(p.chunk_text);

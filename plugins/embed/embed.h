@@ -95,7 +95,7 @@ class Embed : public Transform {
   void AddRow(const Rows& in, std::int64_t row, Held& held);
   void AddChunks(const std::string& text, std::int64_t row, Held& held);
   void AddPiece(Piece piece, std::vector<std::uint32_t> ids, Held& held);
-  std::string KeysOf(const ArrowArray& batch, std::int64_t row, const char* between) const;
+  std::optional<std::string> KeyOf(const ArrowArray& batch, std::int64_t row) const;
   std::string RowName(const Rows& in, std::int64_t row) const;
   void Pump(std::chrono::nanoseconds wait);
   void Finish(const TextPtr& text);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <future>
 
 namespace etl::embed {
 namespace {
@@ -34,13 +35,18 @@ std::string Model::ChooseProvider() const {
 }
 
 Model::Model(ModelOptions options)
-    : options_(std::move(options)), folder_(ReadModelFolder(options_.choice)), tokenizer_(std::make_unique<Tokenizer>(folder_.tokenizer, folder_.tokenizer_file, folder_.lower)),
-      runtime_(&Runtime::Load(options_.runtime)), provider_(ChooseProvider()) {
+    : options_(std::move(options)), folder_(ReadModelFolder(options_.choice)), runtime_(&Runtime::Load(options_.runtime)), provider_(ChooseProvider()) {
+  // Side by side: each takes a good part of what a run over a few texts takes.
+  auto hash = std::async(std::launch::async, [this] { return HashOf(folder_, options_.choice); });
+  auto tokenizer = std::async(std::launch::async, [this] { return std::make_unique<Tokenizer>(folder_.tokenizer, folder_.tokenizer_file, folder_.lower); });
+  if (!options_.choice.sha256.empty()) sha256_ = hash.get();   // what was not asked for is not opened
+  first_ = std::make_shared<Session>(options_, folder_, folder_.onnx, *runtime_, provider_, 1);
+  if (sha256_.empty()) sha256_ = hash.get();
+  tokenizer_ = tokenizer.get();
   const std::size_t taken = tokenizer_->specials() + tokenizer_->Encode(folder_.prefix).size(), most = static_cast<std::size_t>(folder_.max_tokens);
   if (taken >= most) throw ConfigError("max_tokens", std::to_string(most) + " tokens leave no room for a text beside the " + std::to_string(taken) + " that stand around each");
-  first_ = std::make_shared<Session>(options_, folder_, folder_.onnx, *runtime_, provider_, 1);
   folder_.onnx = {};   // as large as the model itself
-  fingerprint_ = Sha256("etl.embed 1\nmodel " + folder_.sha256 + "\ntokenizer " + folder_.tokenizer_sha256 + "\npooling " + Name(folder_.pooling) + "\nnormalize " +
+  fingerprint_ = Sha256("etl.embed 1\nmodel " + sha256_ + "\ntokenizer " + folder_.tokenizer_sha256 + "\npooling " + Name(folder_.pooling) + "\nnormalize " +
                         (folder_.normalize ? "yes" : "no") + "\nprefix " + folder_.prefix + "\nmax_tokens " + std::to_string(folder_.max_tokens) + "\noutput " +
                         options_.output + "\nprecision " + (options_.bf16 ? "bf16" : "model") + "\n" + (folder_.lower ? "lowercase\n" : "") + DenseFacts(folder_.dense)).substr(0, 32);
 }
@@ -48,7 +54,7 @@ Model::Model(ModelOptions options)
 std::shared_ptr<const Session> Model::Open(int threads) const {
   if (threads == 1) return first_;
   const ModelFolder again = ReadModelFolder(options_.choice);
-  if (again.sha256 != folder_.sha256) throw Fatal(folder_.file + " was changed while it was in use");
+  if (HashOf(again, options_.choice) != sha256_) throw Fatal(folder_.file + " was changed while it was in use");
   return std::make_shared<Session>(options_, folder_, again.onnx, *runtime_, provider_, threads);
 }
 

@@ -77,7 +77,7 @@ class Model {
   ModelFolder folder_;
   std::unique_ptr<Tokenizer> tokenizer_;
   const Runtime* runtime_;
-  std::string provider_, fingerprint_;
+  std::string provider_, sha256_, fingerprint_;
   std::shared_ptr<const Session> first_;
 };
 

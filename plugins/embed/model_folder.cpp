@@ -148,6 +148,14 @@ std::string Sha256(std::string_view bytes) {
   return text;
 }
 
+std::string HashOf(const ModelFolder& m, const ModelChoice& choice) {
+  const std::string is = Sha256(m.onnx);
+  std::string wanted = choice.sha256;
+  std::transform(wanted.begin(), wanted.end(), wanted.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (!wanted.empty() && wanted != is) throw ConfigError("sha256", m.file + " has the SHA-256 " + is + ", not " + wanted);
+  return m.beside.empty() ? is : Sha256(is + m.beside);
+}
+
 ModelFolder ReadModelFolder(const ModelChoice& choice) {
   ModelFolder m;
   const fs::path folder = choice.folder;
@@ -158,14 +166,7 @@ ModelFolder ReadModelFolder(const ModelChoice& choice) {
 
   m.onnx = ReadFile(m.file);
   const OnnxFacts facts = ReadOnnx(m.onnx, m.file);
-  m.sha256 = Sha256(m.onnx);
-  std::string wanted = choice.sha256;
-  std::transform(wanted.begin(), wanted.end(), wanted.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (!wanted.empty() && wanted != m.sha256) throw ConfigError("sha256", m.file + " has the SHA-256 " + m.sha256 + ", not " + wanted);
-  if (const std::string more = CheckExternal(facts, choice, m); !more.empty()) {
-    m.external = true;
-    m.sha256 = Sha256(m.sha256 + more);
-  }
+  m.beside = CheckExternal(facts, choice, m);
   if (!facts.domains.empty() && !choice.custom_ops) {
     throw ConfigError("model", m.file + " needs the custom operator " + *facts.domains.begin() + "; if you trust it: allow = [\"custom_ops\"], with its library as custom_ops_library");
   }

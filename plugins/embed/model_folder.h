@@ -27,7 +27,7 @@ struct ModelChoice {
 struct ModelFolder {
   std::string file;              ///< path of the ONNX file
   std::string onnx;              ///< what it holds
-  bool external = false;         ///< it reads files beside it, so it must be opened by its path
+  std::string beside;            ///< which files beside it it reads, with their hashes; if any, it must be opened by its path
   std::string tokenizer_file, tokenizer;
   Pooling pooling = Pooling::kMean;
   std::vector<Dense> dense;      ///< behind the pooling, in turn
@@ -37,11 +37,14 @@ struct ModelFolder {
   std::int64_t pad_id = 0;
   std::int64_t hidden = 0;       ///< as config.json says; 0 = it does not
   std::string prefix;
-  std::string sha256, tokenizer_sha256;
+  std::string tokenizer_sha256;
 };
 
 /// Throws ConfigError that names the file and what is wrong with it.
 ModelFolder ReadModelFolder(const ModelChoice& choice);
+
+/// SHA-256 of the model with all that it reads; takes a while.  Throws ConfigError if the model is not the one that was chosen.
+std::string HashOf(const ModelFolder& folder, const ModelChoice& choice);
 
 /// Hexadecimal.
 std::string Sha256(std::string_view bytes);

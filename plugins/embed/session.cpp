@@ -77,7 +77,7 @@ Session::Session(const ModelOptions& options, const ModelFolder& folder, const s
       throw ConfigError("provider", "the provider " + provider + " cannot be used with " + runtime.path() + ": " + OneLine(e.what()) + runtime.Missing(provider));
     }
     // What was checked is what is run: from memory, unless the model lies in several files.
-    if (folder.external) session_ = std::make_unique<Ort::Session>(runtime.env(), folder.file.c_str(), so);
+    if (!folder.beside.empty()) session_ = std::make_unique<Ort::Session>(runtime.env(), folder.file.c_str(), so);
     else session_ = std::make_unique<Ort::Session>(runtime.env(), onnx.data(), onnx.size(), so);
   } catch (const Ort::Exception& e) {
     throw ConfigError("model", folder.file + " cannot be opened: " + OneLine(e.what()));

@@ -89,6 +89,21 @@ TEST_CASE("chunks: windows and overlap by tokens, numbered, with their text") {
   CHECK(rows.at("0#0").vector == rows.at("1#0").vector);
 }
 
+TEST_CASE("chunks of different keys have different ids, and a text without a key is rejected") {
+  Job job("on_long = \"chunk\"\nchunk = { key = [\"a\", \"b\"] }", "a = \"utf8\", b = \"utf8\", text = \"utf8\"");
+  job.dir.Write("in.ndjson", R"({"a":"x-y","b":"z","text":"one"}
+{"a":"x","b":"y-z","text":"two"}
+{"a":"x","b":null,"text":"three"}
+)");
+  const Finished ran = job.Run();
+  CHECK(ran.exit_code == 3);
+  CHECK_MESSAGE(ran.err.find("a column of chunk.key is null") != std::string::npos, ran.err);
+  const auto rows = Read(job, "chunk_id");
+  CHECK(rows.size() == 2);
+  CHECK(rows.at("3:x-y1:z#0").At("text") == "one");
+  CHECK(rows.at("1:x3:y-z#0").At("text") == "two");
+}
+
 TEST_CASE("chunks end where sentences or lines do") {
   const std::string one = Words(29) + ".", two = Words(34, 3) + "!", three = Words(20, 5) + "?";
   Job job("on_long = \"chunk\"\nchunk = { key = [\"id\"], tokens = 70, text = \"part\" }");
