@@ -7,6 +7,7 @@
 #include "lab.h"
 
 using namespace etl::test;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -87,6 +88,18 @@ TEST_CASE("chunks: windows and overlap by tokens, numbered, with their text") {
   CHECK(rows.at("2#2").At("chunk") == "2");
   CHECK(rows.at("2#2").At("text") == Words(130));   // the row's own columns are all there
   CHECK(rows.at("0#0").vector == rows.at("1#0").vector);
+}
+
+TEST_CASE("ONNX Runtime leaves nothing behind that could be sent away") {
+  Job job("runtime = \"" + Runtime() + "\"");
+  job.Texts({"\"hello\""});
+  Command command = job.Make();
+  fs::create_directory(job.dir.path() / "home");
+  command.env.push_back("HOME=" + (job.dir.path() / "home").string());
+  command.env.push_back("XDG_CACHE_HOME");
+  const Finished ran = RunProcess(command);
+  CHECK_MESSAGE(ran.exit_code == 0, ran.err);
+  CHECK(!fs::exists(job.dir.path() / "home/.cache/Microsoft"));
 }
 
 TEST_CASE("chunks of different keys have different ids, and a text without a key is rejected") {

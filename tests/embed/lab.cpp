@@ -17,10 +17,15 @@ bool Full() {
 
 std::string ModelFolder(const std::string& name) { return std::string(ETL_BUILD_DIR) + "/models/" + name; }
 
-std::string OpenVino() {
+namespace {
+std::string Cache() {
   const char *cache = std::getenv("XDG_CACHE_HOME"), *home = std::getenv("HOME");
-  return (cache && *cache ? std::string(cache) : std::string(home ? home : "") + "/.cache") + "/etl/onnxruntime-openvino/lib";
+  return (cache && *cache ? std::string(cache) : std::string(home ? home : "") + "/.cache") + "/etl/";
 }
+}  // namespace
+
+std::string Runtime() { return Cache() + "onnxruntime/lib"; }
+std::string OpenVino() { return Cache() + "onnxruntime-openvino/lib"; }
 
 bool HasOpenVino() {
   const bool has = std::filesystem::exists(OpenVino());

@@ -17,7 +17,8 @@ bool Full();
 /// The folder of a model that the build has made: "tiny", "minilm".
 std::string ModelFolder(const std::string& name);
 
-/// Folder of the ONNX Runtime with the provider openvino, which tests/embed/models fetches for ETL_FULL.
+/// Folder of the ONNX Runtime, and of the one with the provider openvino, which tests/embed/models fetches for ETL_FULL.
+std::string Runtime();
 std::string OpenVino();
 /// Is it there?  Says so where it is not.
 bool HasOpenVino();
