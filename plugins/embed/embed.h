@@ -28,7 +28,7 @@ class Embed : public Transform {
  public:
   static constexpr auto kType = "embed";
   static constexpr auto kSummary = "Adds an embedding: the vector that a sentence model of ONNX makes of a text.";
-  static constexpr std::uint32_t kFlags = ETL_HOLDS;
+  static constexpr std::uint32_t kFlags = ETL_HOLDS | ETL_LOCAL;
   std::string model, file, text, output = "vector", element = "float32", on_long = "truncate", on_empty = "null", on_invalid_utf8 = "error";
   std::string cut_column, cache, provider = "auto", precision = "model", runtime, sha256, custom_ops_library, model_output;
   std::optional<std::string> pooling, prefix, prompt;

@@ -147,6 +147,10 @@ TEST_CASE("weights in other files and operators of others are refused wherever t
 TEST_CASE("a runtime or provider that is not there is said by its name") {
   Job job("provider = \"cuda\"");
   Refused(job, "the provider cuda needs libonnxruntime_providers_cuda.so, which is not beside ");
+  const Finished plain = job.Run({}, "check");
+  CHECK(plain.exit_code == 2);
+  CHECK_MESSAGE(plain.err.find("p.toml:") != std::string::npos, plain.err);
+  CHECK_MESSAGE(plain.err.find("the provider cuda needs libonnxruntime_providers_cuda.so, which is not beside ") != std::string::npos, plain.err);
   Job openvino("precision = \"bf16\"");
   Refused(openvino, "the provider openvino needs libonnxruntime_providers_openvino.so, which is not beside ");
   Job runtime("runtime = \"/nowhere/libonnxruntime.so\"");

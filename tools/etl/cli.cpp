@@ -75,7 +75,7 @@ void AddFile(App& app, Args& args) {
       Add(app, "check", "Checks a pipeline file and says every mistake in it; contacts nothing.",
           "etl check pipeline.toml\netl check pipeline.toml --connect");
   Pipeline(*check, args);
-  check->add_flag("--connect", args.connect, "Reach every system and load the models as well.");
+  check->add_flag("--connect", args.connect, "Reach every system as well, and check the columns along the chain.");
 
   App* preview =
       Add(app, "preview", "Shows the first rows as they would reach the sinks; writes nothing.",

@@ -86,12 +86,9 @@ host::PipelineConfig Context::Load(host::Registry& registry) const {
 int CheckPipeline(Context& c) {
   host::Registry registry(c.Search());
   const host::PipelineConfig config = c.Load(registry);
-  if (c.args.connect) {
-    std::vector<host::Problem> problems = host::CheckConnect(config, c.Options());
-    c.console.Show(problems);
-    if (std::any_of(problems.begin(), problems.end(), [](const auto& p) { return !p.warning; }))
-      return static_cast<int>(host::Exit::kConfig);
-  }
+  std::vector<host::Problem> problems = host::CheckStages(config, c.Options(), c.args.connect);
+  c.console.Show(problems);
+  if (std::any_of(problems.begin(), problems.end(), [](const auto& p) { return !p.warning; })) return static_cast<int>(host::Exit::kConfig);
   Print(c.console.Clean(fmt::format("ok: {}: {}", config.name, Chain(config))) + "\n");
   return 0;
 }

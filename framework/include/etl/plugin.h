@@ -305,7 +305,8 @@ enum {
   ETL_PARALLEL = 2,    /* several workers may share the work */
   ETL_ORDERED = 4,     /* sink: wants the batches of a split in source order */
   ETL_ENCODED = 8,     /* takes dictionary, view and run-end columns as they are; else the host makes them plain */
-  ETL_HOLDS = 16       /* transform: keeps rows across calls, and says finished() */
+  ETL_HOLDS = 16,      /* transform: keeps rows across calls, and says finished() */
+  ETL_LOCAL = 32       /* check() looks at this machine alone, its files and libraries: `etl check` calls it without --connect, too */
 };
 typedef struct etl_component {
   uint32_t size, flags;

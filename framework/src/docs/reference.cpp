@@ -73,6 +73,7 @@ std::string ReferencePage(const Component& component) {
   if ((table.flags & ETL_PARALLEL) != 0) out += " Several workers can share its work.";
   if ((table.flags & ETL_IDEMPOTENT) != 0)
     out += " Writing the same rows twice is the same as writing them once.";
+  if ((table.flags & ETL_LOCAL) != 0) out += " `etl check` looks at its files and libraries, also without `--connect`.";
   if ((table.flags & ETL_ORDERED) != 0)
     out += " Rows of a split are written in the source's order.";
   if (table.sink && table.sink->positions)

@@ -322,8 +322,8 @@ struct Run::Impl : Engine {
 };
 Run::Run(const PipelineConfig& config, RunOptions options) : impl_(std::make_unique<Impl>(config, std::move(options))) {}
 Run::~Run() = default;
-std::vector<Problem> CheckConnect(const PipelineConfig& config, const RunOptions& options) {
-  return Engine(config, options).Check();
+std::vector<Problem> CheckStages(const PipelineConfig& config, const RunOptions& options, bool connect) {
+  return Engine(config, options).Check(connect);
 }
 PlanReport PlanPipeline(const PipelineConfig& config, const RunOptions& options, std::size_t most, const std::string& write) {
   return Engine(config, options).Plan(most, write);

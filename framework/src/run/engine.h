@@ -84,7 +84,7 @@ class Engine {
 
   RunResult Execute();
   RunResult Replay();
-  std::vector<Problem> Check();
+  std::vector<Problem> Check(bool connect);
   PlanReport Plan(std::size_t most, const std::string& write);
   void Foresee(PlanReport& report, const std::string& write);
   void Preview(std::int64_t n, const std::function<void(const std::string& line)>& emit);

@@ -1,4 +1,4 @@
-// Looking without writing: check --connect, plan, preview.
+// Looking without writing: check, plan, preview.
 #include <etl/json.h>
 #include <etl/plan.h>
 #include <fmt/format.h>
@@ -12,7 +12,7 @@
 
 namespace etl::host {
 
-std::vector<Problem> Engine::Check() {
+std::vector<Problem> Engine::Check(bool connect) {
   mode_ = Mode::kLook;
   std::vector<Problem> problems;
   const auto attempt = [&](const std::function<void()>& f) {
@@ -29,6 +29,22 @@ std::vector<Problem> Engine::Check() {
     }
     return false;
   };
+  const auto check_alone = [&](const StageConfig& c) {
+    attempt([&] {
+      StageCounters counters;
+      HostSide side(run, c, counters, run.abort);
+      Head(side, c).Check();
+    });
+  };
+  if (!connect) {
+    const auto check_local = [&](const StageConfig& c) {
+      if (c.component->table.flags & ETL_LOCAL) check_alone(c);
+    };
+    check_local(config_.source);
+    for (const StageConfig& c : config_.transforms) check_local(c);
+    for (const StageConfig& c : config_.sinks) check_local(c);
+    return problems;
+  }
   const auto check = [&](const Stage& stage) { attempt([&] { stage.head->Check(); }); };
   if (!attempt([&] { MakeSource(); })) return problems;
   check(source);
@@ -40,13 +56,7 @@ std::vector<Problem> Engine::Check() {
   }
   // The chain is broken before the sinks: they can still be reached.
   sinks.clear();
-  for (const StageConfig& c : config_.sinks) {
-    attempt([&] {
-      StageCounters counters;
-      HostSide side(run, c, counters, run.abort);
-      Head(side, c).Check();
-    });
-  }
+  for (const StageConfig& c : config_.sinks) check_alone(c);
   return problems;
 }
 

@@ -90,8 +90,9 @@ class Run {
   std::unique_ptr<Impl> impl_;
 };
 
-/// `etl check --connect`: reaches every system, loads the models, checks the schemas along the chain.  Every problem found.
-std::vector<Problem> CheckConnect(const PipelineConfig& config, const RunOptions& options);
+/// `etl check`: what the components that are ETL_LOCAL find on this machine.  `connect`: reaches every system, and checks the schemas along the chain.
+/// Every problem found.
+std::vector<Problem> CheckStages(const PipelineConfig& config, const RunOptions& options, bool connect);
 
 /// `etl plan`.
 struct PlannedSplit {
