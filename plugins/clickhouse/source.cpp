@@ -190,14 +190,14 @@ void ClickhouseSource::Plan(bool fresh, std::string_view state) {
   if (mode_ == Mode::kLimited) return PlanLimited(fresh, state);
   stream_planned_ = !fresh && !state.empty();
   if (mode_ == Mode::kRanges) {
-    if (fresh || state.empty()) return PlanRanges();
+    ranges_.clear();
+    next_range_ = 0;
+    if (fresh || state.empty()) return PlanRanges({});
     const auto parts = Unpack(state);
-    if (parts.size() != 2) throw Fatal("the saved plan is of another version of this source; start anew with 'etl state reset'");
-    const auto rest = Unpack(parts[1]);
-    const std::size_t first = static_cast<std::size_t>(std::atoll(parts[0].c_str()));
-    ranges_.assign(first, {});
-    next_range_ = first;
-    for (std::size_t i = 0; i < rest.size(); ++i) ranges_.push_back({Unpack(rest[i]), i + 1 < rest.size() ? Unpack(rest[i + 1]) : Key()});
+    if (parts.empty() || parts.size() > 2) throw Fatal("the saved plan is of another version of this source; start anew with 'etl state reset'");
+    next_range_ = static_cast<std::size_t>(std::atoll(parts[0].c_str()));
+    ranges_.resize(next_range_);   // handed out
+    if (parts.size() == 2) PlanRanges(Unpack(parts[1]));
   }
 }
 

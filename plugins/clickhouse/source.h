@@ -81,8 +81,8 @@ class ClickhouseSource : public Source, public Server {
   void OpenRanges(const Split& split, std::string_view position);
   std::string SavePlan() const;
   std::int64_t PageBytes() const;
-  void PlanRanges();
-  std::vector<Key> Borders(std::size_t columns, std::int64_t rows, std::int64_t parts, bool& even);
+  void PlanRanges(Key from);
+  std::vector<Key> Borders(std::size_t columns, const Key& from, std::int64_t rows, std::int64_t parts, bool& even);
   void LoadManifest();
   std::int64_t CountSeconds(const std::string& shard, std::int64_t begin, std::int64_t end, std::int64_t& hours,
                             std::vector<std::pair<std::int64_t, std::int64_t>>& out);

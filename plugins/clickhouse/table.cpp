@@ -484,6 +484,12 @@ Statement Table::Aggregate(const std::string& what, std::int64_t from, std::int6
   return s;
 }
 
+Statement Table::Sampled(const std::string& what, const Key& from) const {
+  Statement s = Aggregate(what, 0, 0, "", false);
+  AddRange(s, from, {}, true);
+  return s;
+}
+
 std::string Table::Seconds(const std::string& of) const {
   switch (key[0].kind) {
     case KeyColumn::Kind::kDate: case KeyColumn::Kind::kDate32: return "toInt64(toInt32(" + of + ")) * 86400";

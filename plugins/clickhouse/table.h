@@ -67,6 +67,8 @@ class Table {
   /// SELECT `what` FROM the table WHERE the user's condition AND time in [from, to) AND the shard.
   Statement Aggregate(const std::string& what, std::int64_t from, std::int64_t to, const std::string& shard, bool bounded) const;
   /// SQL for the second of the time column.
+  /// SELECT `what` FROM the table WHERE the user's condition AND the key is `from` or above.
+  Statement Sampled(const std::string& what, const Key& from) const;
   std::string Seconds(const std::string& of) const;
 
   std::string KeyText(const clickhouse::Page& page, std::size_t k, std::int64_t row) const;
