@@ -56,10 +56,10 @@ Got CountedStore::Answer(const Ask& ask) {
   return got;
 }
 
-Tally SimulateWalk(CountedStore& store, std::int64_t from, std::int64_t to, std::int64_t limit, std::int64_t slice, Rates& rates) {
+Tally SimulateWalk(CountedStore& store, std::int64_t from, std::int64_t to, std::int64_t limit, std::int64_t slice, Rates& rates, std::int64_t grain) {
   Tally tally;
-  Walk walk({Cursor::At::kTime, from, {}, 0}, true, !store.unique());
-  Reach reach(kWindow, slice);
+  Walk walk({Cursor::At::kTime, from, {}, 0}, true, store.unique() ? 0 : grain);
+  Reach reach(kWindow, slice, grain);
   while (!walk.Done(to)) {
     const Cursor& c = walk.cursor();
     const Ask ask = walk.Next(reach.Next(rates, c, limit, to), limit);
@@ -72,9 +72,10 @@ Tally SimulateWalk(CountedStore& store, std::int64_t from, std::int64_t to, std:
   return tally;
 }
 
-Tally SimulateArticle(CountedStore& store, std::int64_t from, std::int64_t to, std::int64_t limit, std::int64_t slice, Article::Statistics& statistics) {
+Tally SimulateArticle(CountedStore& store, std::int64_t from, std::int64_t to, std::int64_t limit, std::int64_t slice, Article::Statistics& statistics,
+                      std::int64_t grain) {
   Tally tally;
-  Article article(from, limit, slice);
+  Article article(from, limit, slice, grain);
   std::int64_t held = 0;
   while (const auto q = article.Next(statistics, to)) {
     ++tally.requests;

@@ -34,7 +34,7 @@ detail::DeclaredList ClickhouseSource::Options() {
           Option("shard_values", &S::shard_values, "Its values; the server is asked if not given. Rows with others are read as one more part."),
           Option("manifest", &S::manifest, "Slices that 'etl plan --write' has found, to be followed.").Path().Tuning(),
           Option("expand", &S::expand, "Read only the time that no complete run has read yet."),
-          Option("overlap", &S::overlap, "With expand: how much before the end of what was read is read again, for rows that came late.").Range("0s..365d"),
+          Option("overlap", &S::overlap, "With expand: how much before the end of what was read is read again, for rows that came late.").Range("0s..365d").Tuning(),
           Option("requests_per_second", &S::requests_per_second, "Most requests a second, of all readers; 0: no limit.").Range("0..100000").Tuning(),
           Option("concurrency", &S::concurrency, "Most requests at a time, of all readers; 0: one for each reader.").Range("0..1024").Tuning(),
           Option("retry_pause", &S::retry_pause, "Least wait before a failed request is tried again; 10s with strategy = \"article\" if not given.").Range("0s..1h").Tuning().Advanced(),

@@ -14,6 +14,9 @@ constexpr std::int64_t kNear = 120;   // seconds
 
 }  // namespace
 
+std::int64_t AlignDown(std::int64_t time, std::int64_t grain) { return time - ((time % grain) + grain) % grain; }
+std::int64_t AlignUp(std::int64_t time, std::int64_t grain) { return AlignDown(time + grain - 1, grain); }
+
 std::string Cursor::Save() const {
   std::vector<std::string> parts = {std::to_string(static_cast<int>(at)), std::to_string(time), std::to_string(offset)};
   parts.insert(parts.end(), key.begin(), key.end());
@@ -38,7 +41,7 @@ std::int64_t Walk::Take(const Ask& ask, const Got& got, Rates* rates) {
       cursor_.offset += got.rows;
     } else {
       // A hot second says nothing of the minute that it is in.
-      if (seconds_) cursor_ = {Cursor::At::kTime, cursor_.time + 1, {}, 0};
+      if (grain_) cursor_ = {Cursor::At::kTime, cursor_.time + grain_, {}, 0};
       else cursor_ = {Cursor::At::kAfter, cursor_.time, std::move(cursor_.key), 0};
     }
     return got.rows;
@@ -71,9 +74,9 @@ std::int64_t Reach::Next(const Rates& rates, const Cursor& from, std::int64_t li
   const double boost = static_cast<double>(1LL << std::min(2 * std::max(short_ - 1, 0), 40));
   const bool known = rates.Knows(from.time) && rates.Knows(from.time + last_);
   // A second with more than a page says nothing of those behind it: near by, so that its other pages are not looked for in hours.
-  const std::int64_t most = hot_ ? kNear : known ? std::max<std::int64_t>(last_ * 64, 86400) : last_ * (short_ ? 8 : 16);
-  const std::int64_t to = rates.Reach(from.time, limits_ * factor_ * boost * static_cast<double>(limit), std::max<std::int64_t>(most, 2));
-  return std::min(std::max(to, from.time + 1), end);
+  const std::int64_t most = hot_ ? std::max(kNear, grain_) : known ? std::max<std::int64_t>(last_ * 64, 86400) : last_ * (short_ ? 8 : 16);
+  const std::int64_t to = rates.Reach(from.time, limits_ * factor_ * boost * static_cast<double>(limit), std::max<std::int64_t>(most, 2 * grain_));
+  return std::min(AlignUp(std::max(to, from.time + 1), grain_), end);
 }
 
 void Reach::Took(const Ask& ask, const Got& got) {
@@ -81,7 +84,7 @@ void Reach::Took(const Ask& ask, const Got& got) {
   short_ = got.rows < ask.limit / 2 ? short_ + 1 : 0;
   // Of a full page: how far it came, not how far it was to reach.
   last_ = got.rows < ask.limit ? ask.to - ask.from.time : got.last_time - got.first_time;
-  last_ = std::max<std::int64_t>(last_, 1);
+  last_ = std::max(last_, grain_);
   hot_ = got.rows >= ask.limit && got.last_time == got.first_time;
 }
 

@@ -18,6 +18,10 @@ namespace etl::clickhouse {
 
 using Key = std::vector<std::string>;   ///< values of the key's columns as text, the time first
 
+/// The next time, or the last one, that is a whole number of grains: seconds, or days of a column of dates.
+std::int64_t AlignUp(std::int64_t time, std::int64_t grain);
+std::int64_t AlignDown(std::int64_t time, std::int64_t grain);
+
 struct Cursor {
   enum class At { kTime, kKey, kAfter, kGroup };
   At at = At::kTime;
@@ -45,8 +49,8 @@ struct Got {
 class Walk {
  public:
   /// `ordered`: pages come in an order over all columns, so that a page of one key alone need not be read again for the first offset.
-  /// `seconds`: the key is the time alone, in whole seconds, so that behind a second is the next one.
-  Walk(Cursor from, bool ordered, bool seconds) : cursor_(std::move(from)), ordered_(ordered), seconds_(seconds) {}
+  /// `grain`: the key is the time alone, in units of so many seconds, so that behind one is the next; 0: there is more to it.
+  Walk(Cursor from, bool ordered, std::int64_t grain) : cursor_(std::move(from)), ordered_(ordered), grain_(grain) {}
   const Cursor& cursor() const { return cursor_; }
   bool Done(std::int64_t end) const { return cursor_.at != Cursor::At::kGroup && cursor_.time >= end; }
   Ask Next(std::int64_t to, std::int64_t limit) const { return {cursor_, to, limit}; }
@@ -55,14 +59,15 @@ class Walk {
 
  private:
   Cursor cursor_;
-  bool ordered_, seconds_;
+  bool ordered_;
+  std::int64_t grain_;
 };
 
 /// How far the next request reaches.  One thread at a time.
 class Reach {
  public:
-  /// `slice`: seconds of the first.
-  Reach(double limits, std::int64_t slice) : limits_(limits), last_(slice) {}
+  /// `slice`: seconds of the first.  `grain`: no request ends between two of these, as one of an hour would ask for a day of dates or for none.
+  Reach(double limits, std::int64_t slice, std::int64_t grain = 1) : limits_(limits), last_(slice), grain_(grain) {}
   std::int64_t Next(const Rates& rates, const Cursor& from, std::int64_t limit, std::int64_t end) const;
   void Took(const Ask& ask, const Got& got);
   /// The server had trouble with it, or answers quickly again.
@@ -73,7 +78,8 @@ class Reach {
  private:
   double limits_, factor_ = 1;
   std::int64_t last_;          ///< seconds of the last window
-  bool hot_ = false;           ///< the last page was of one second
+  std::int64_t grain_;
+  bool hot_ = false;           ///< the last page was of one second, or day
   int short_ = 0;              ///< answers in a row that were less than half full
 };
 
