@@ -395,8 +395,11 @@ bool ClickhouseSource::NextLimited(ArrowArray* out, std::string& position) {
       const auto within = [&](std::int64_t row) { return std::strtod(head.table_.KeyText(page, 1, row).c_str(), nullptr); };
       got.first_within = within(got.rows - got.in_last);
       got.last_within = within(got.rows - 1);
-      got.most_within = within(0);
-      for (std::int64_t i = 1; i < got.rows; ++i) got.most_within = std::max(got.most_within, within(i));
+      got.least_within = got.most_within = within(0);
+      for (std::int64_t i = 1; i < got.rows; ++i) {
+        got.least_within = std::min(got.least_within, within(i));
+        got.most_within = std::max(got.most_within, within(i));
+      }
     }
     host.Debug(shard_ + " " + TimeText(ask.from.time) + " to " + TimeText(ask.to) + (ask.from.offset ? " from row " + Number(ask.from.offset) : "") + ": " + Number(page.rows) +
                " rows of " + Number(ask.limit) + (Connected().cost().walked >= 0 ? ", " + Number(Connected().cost().walked) + " walked" : ""));

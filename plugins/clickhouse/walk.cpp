@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::int64_t kNear = 120;   // seconds
 constexpr double kInside = 1.25;      // limits
+constexpr double kAlike = 0.1;        // likewise
 
 }  // namespace
 
@@ -100,7 +101,7 @@ void Reach::Took(const Ask& ask, const Got& got) {
 }
 
 Key Inside::Below(const Cursor& from, std::int64_t limit) const {
-  if (from.at != Cursor::At::kKey || from.key[0] != second_ || short_ * 20 > bounded_ + 20) return {};
+  if (from.at != Cursor::At::kKey || from.key[0] != second_ || !begins_ || short_ * 20 > bounded_ + 20) return {};
   const double at = from.key.size() > 1 ? std::strtod(from.key[1].c_str(), nullptr) : first_, further = kInside * static_cast<double>(limit) * a_row_, to = std::floor(at + further);
   if (further < std::max(1.0, std::abs(at) * 0x1p-50) || to >= most_) return {};
   char text[64];
@@ -109,7 +110,7 @@ Key Inside::Below(const Cursor& from, std::int64_t limit) const {
 }
 
 void Inside::Took(const Ask& ask, const Got& got) {
-  if (got.rows) most_ = std::max(most_, got.most_within);
+  const bool other = got.rows >= ask.limit && got.last[0] != second_;
   bounded_ += !ask.below.empty();
   if (got.rows < ask.limit) {
     short_ += !ask.below.empty();
@@ -118,6 +119,11 @@ void Inside::Took(const Ask& ask, const Got& got) {
     second_ = got.last[0];
     first_ = got.first_within;
     a_row_ = (got.last_within - first_) / static_cast<double>(got.in_last);
+    if (other) begins_ = std::abs(first_ - least_) <= kAlike * static_cast<double>(ask.limit) * a_row_;
+  }
+  if (got.rows) {
+    least_ = least_ < most_ ? std::min(least_, got.least_within) : got.least_within;
+    most_ = std::max(most_, got.most_within);
   }
 }
 

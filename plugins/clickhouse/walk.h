@@ -39,7 +39,7 @@ struct Got {
   std::int64_t rows = 0;
   std::int64_t whole = 0;    ///< rows before the first with the last row's key
   Key last;                  ///< the last row's key
-  double first_within = 0, last_within = 0, most_within = 0;   ///< of the key's next column, for Inside: those of the last second, and the largest
+  double first_within = 0, last_within = 0, least_within = 0, most_within = 0;   ///< of the key's next column, for Inside: in the last second, in all
   std::int64_t first_time = 0, last_time = 0;   ///< seconds of the first and last row
   std::int64_t in_first = 0, in_last = 0;       ///< rows of these seconds
 };
@@ -82,7 +82,8 @@ class Reach {
 };
 
 /// Inside of a second with many pages: a bound for the next column of the key as well, for servers that sort all that they are asked
-/// for.  A page that it cuts short costs a request; what lies behind the largest value seen is left open, as the second may end there.
+/// for.  A page that it cuts short costs a request: what lies behind the largest value seen is left open, as the second may end there,
+/// and so is a second that does not begin where others do, as with numbers that grow with the time.
 /// One thread at a time.
 class Inside {
  public:
@@ -93,7 +94,8 @@ class Inside {
  private:
   std::string second_;         ///< of which the next two are known
   double first_ = 0, a_row_ = 0;   ///< its first row seen, and how far apart they are
-  double most_ = 0;
+  double least_ = 0, most_ = 0;
+  bool begins_ = false;        ///< where others do
   int bounded_ = 0, short_ = 0;
 };
 
