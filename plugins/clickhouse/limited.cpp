@@ -283,6 +283,9 @@ void ClickhouseSource::OpenPiece(const Split& split, std::string_view position) 
   shard_ = parts[0];
   const std::int64_t begin = std::atoll(parts[1].c_str());
   Cursor cursor = position.empty() ? Cursor{Cursor::At::kTime, begin, {}, 0} : Cursor::Load(position);
+  if (cursor.at == Cursor::At::kGroup && cursor.key.size() != head.table_.key.size()) {
+    throw Fatal("the order of the table was another when the position was saved; start anew with 'etl state reset'");   // rows would be counted off in another order
+  }
   const std::lock_guard lock(head.mutex_);
   if (!head.shards_.count(shard_)) head.shards_[shard_].rates = FirstRates();   // a split may be opened where none was planned
   const auto& pieces = head.ledger_.pieces();
@@ -304,6 +307,9 @@ void ClickhouseSource::OpenPiece(const Split& split, std::string_view position) 
     const bool time_alone = head.table_.key.size() == 1 && head.table_.key[0].kind != KeyColumn::Kind::kDateTime64;
     walk_ = std::make_unique<Walk>(std::move(cursor), head.ordered_, time_alone ? head.table_.grain() : 0);
     if (!reach_) reach_ = std::make_unique<Reach>(kWindow, slice.count() / 1'000'000'000, head.table_.grain());
+    const std::vector<KeyColumn>& key = head.table_.key;
+    const bool sorts = !head.table_.binds;   // later servers read in the order of the key and stop at the limit
+    if (sorts && !inside_ && key.size() > 1 && key[0].kind != KeyColumn::Kind::kDateTime64 && key[1].kind == KeyColumn::Kind::kInt) inside_ = std::make_unique<Inside>();
   }
   page_rows_ = max_rows_per_request;
 }
@@ -331,9 +337,27 @@ Got ClickhouseSource::Judge(const Page& page, std::int64_t limit) const {
   got.first_time = t.TimeOf(t.KeyText(page, 0, 0));
   got.last = t.KeyOf(page, page.rows - 1);
   got.last_time = t.TimeOf(got.last[0]);
+  // The first row of a second later than this one.
+  const auto behind = [&](std::int64_t second) {
+    std::int64_t low = 0;
+    for (std::int64_t high = page.rows; low < high;) {
+      const std::int64_t middle = low + (high - low) / 2;
+      if (t.TimeOf(t.KeyText(page, 0, middle)) > second) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  };
+  got.in_first = behind(got.first_time);
+  got.in_last = page.rows - behind(got.last_time - 1);
   if (page.rows < limit) return got;
-  got.whole = page.rows - 1;
-  while (got.whole > 0 && t.SameKey(page, got.whole - 1, page.rows - 1)) --got.whole;
+  const auto cut = [&](std::size_t columns) {
+    got.whole = page.rows - 1;
+    while (got.whole > 0 && t.SameKey(page, got.whole - 1, page.rows - 1, columns)) --got.whole;
+    return got.whole > 0;
+  };
+  // By the time alone where that will do, and behind it only inside of one second.
+  if (strategy == "slices" && cut(1)) got.last.resize(1);
+  else cut(t.key.size());
   return got;
 }
 
@@ -411,6 +435,7 @@ bool ClickhouseSource::NextLimited(ArrowArray* out, std::string& position) {
         if (!reach) reach = reach_->Next(head.shards_.at(shard_).rates, c, page_rows_, end);
         if (c.at == Cursor::At::kGroup) reach = c.time + head.table_.grain();
         ask = walk_->Next(head.ledger_.Claim(id_, reach), page_rows_);
+        if (inside_) ask.below = inside_->Below(c, page_rows_);
       }
     }
     if (!ask.limit) {
@@ -419,7 +444,17 @@ bool ClickhouseSource::NextLimited(ArrowArray* out, std::string& position) {
     }
     Page page;
     if (!FetchPage(ask, head.ordered_ || ask.from.at == Cursor::At::kGroup, page)) ask.limit = page.rows;
-    const Got got = Judge(page, ask.limit);
+    Got got = Judge(page, ask.limit);
+    if (inside_ && got.rows) {
+      const auto within = [&](std::int64_t row) { return std::strtod(head.table_.KeyText(page, 1, row).c_str(), nullptr); };
+      got.first_within = within(got.rows - got.in_last);
+      got.last_within = within(got.rows - 1);
+      got.least_within = got.most_within = within(0);
+      for (std::int64_t i = 1; i < got.rows; ++i) {
+        got.least_within = std::min(got.least_within, within(i));
+        got.most_within = std::max(got.most_within, within(i));
+      }
+    }
     host.Debug(shard_ + " " + TimeText(ask.from.time) + " to " + TimeText(ask.to) + (ask.from.offset ? " from row " + Number(ask.from.offset) : "") + ": " + Number(page.rows) +
                " rows of " + Number(ask.limit) + (Connected().cost().walked >= 0 ? ", " + Number(Connected().cost().walked) + " walked" : ""));
     std::int64_t rows = 0;
@@ -429,7 +464,8 @@ bool ClickhouseSource::NextLimited(ArrowArray* out, std::string& position) {
       head.ledger_.Advance(id_, walk_->cursor().time);
     }
     if (!manifest_slice) reach_->Took(ask, got);
-    if (manifest_slice && got.rows >= ask.limit && got.whole > 0) host.Count("slices_recut");
+    if (inside_) inside_->Took(ask, got);
+    if (manifest_slice && got.rows >= ask.limit && got.whole > 0 && ask.to > ask.from.time + 1) host.Count("slices_recut");
     Fine();
     if (ask.from.at == Cursor::At::kGroup && ask.from.offset) host.Count("pages_by_offset");
     if (!rows && walk_->cursor().at == Cursor::At::kGroup && got.rows) {

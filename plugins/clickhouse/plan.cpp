@@ -106,7 +106,7 @@ std::optional<Foreseen> ClickhouseSource::Foresee() {
         second = {some[at].first, some[at].second};
         return ++at > 0;
       };
-      CountedStore store(more, table_.key.size() > 1);
+      CountedStore store(more, strategy != "slices" && table_.key.size() > 1);
       Rates rates(static_cast<double>(limit) / static_cast<double>(first));
       Article::Statistics statistics;
       walked += strategy == "article" ? SimulateArticle(store, begin, end, limit, first, statistics, grain).requests

@@ -44,11 +44,15 @@ Got CountedStore::Answer(const Ask& ask) {
     const std::int64_t here = s->rows - std::min(skip, s->rows), first = s->rows - here;
     skip -= first;
     if (!here) continue;
-    if (!got.rows) got.first_time = s->time;
     const std::int64_t taken = std::min(here, ask.limit - got.rows);
+    if (!got.rows) {
+      got.first_time = s->time;
+      got.in_first = taken;
+    }
     before = got.rows;
     got.rows += taken;
     got.last_time = s->time;
+    got.in_last = taken;
     got.last = {std::to_string(s->time), std::to_string(first + taken - 1)};
     if (got.rows == ask.limit) break;
   }

@@ -8,6 +8,15 @@
 #include <iterator>
 
 namespace etl::clickhouse {
+namespace {
+
+/// By which a page walks fewer rows on servers that read in the order of a key: in large blocks they walk on where a page has ended, and with
+/// lazy columns they walk it twice.
+std::vector<std::pair<std::string, std::string>> PageSettings(std::int64_t limit) {
+  return {{"max_block_size", std::to_string(std::clamp<std::int64_t>(limit, 1024, 65'409))}, {"query_plan_optimize_lazy_materialization", "0"}};
+}
+
+}  // namespace
 
 detail::DeclaredList ClickhouseSource::Options() {
   using S = ClickhouseSource;
@@ -124,6 +133,30 @@ void ClickhouseSource::CheckSettings() {
   }
 }
 
+/// Those that the server knows, if this user may set any.
+void ClickhouseSource::TryPageSettings() {
+  Statement s;
+  s.binds = table_.binds;
+  s += "SELECT name FROM system.settings WHERE name IN (";
+  const auto wanted = PageSettings(max_rows_per_request);
+  for (const auto& [name, value] : wanted) s += (&name == &wanted[0].first ? "" : ", ") + Literal(name);
+  s += ")";
+  Statement probe;
+  probe.text = "SELECT 1";
+  try {
+    for (const auto& row : Connected().Ask(s, "cannot look at the settings")) {
+      const auto given = std::find_if(settings.begin(), settings.end(), [&](const auto& x) { return x.first == row.at(0); });
+      const auto want = std::find_if(wanted.begin(), wanted.end(), [&](const auto& x) { return x.first == row.at(0); });
+      if (given == settings.end() && want != wanted.end()) probe.settings.push_back(*want);
+    }
+    Connected().Ask(probe, "cannot set anything");
+    table_.page_settings = probe.settings;
+  } catch (const Error& e) {
+    if (e.status == ETL_RETRY || e.status == ETL_CANCELLED) throw;
+    host.Debug(std::string("pages cost the server more than they need to: ") + e.what());
+  }
+}
+
 void ClickhouseSource::WarnOfStream(const std::string& why) {
   host.Warn("is read in one stream, as " + why + ": one reader only, and an interrupted run counts the rows off again, which is right only if they come in the same "
             "order and nothing has changed");
@@ -161,9 +194,10 @@ void ClickhouseSource::Prepare() {
     table_.FindColumns(Connected());
     if (max_rows_per_request) {
       mode_ = Mode::kLimited;
-      table_.SetKey(Connected(), time_column, order_by, strategy == "auto" && order_by.empty());
+      table_.SetKey(Connected(), time_column, order_by, strategy != "article" && order_by.empty());
       ordered_ = table_.key.size() == 1;   // a page of one key is rare where there are several columns, and sorting by all is dear
       if (!shard_by.empty()) table_.SetSharding(Connected(), shard_by);
+      if (table_.binds) TryPageSettings();
     } else {
       table_.SetSortingKey(Connected());
       mode_ = table_.key.empty() ? Mode::kStream : Mode::kRanges;

@@ -74,6 +74,7 @@ class ClickhouseSource : public Source, public Server {
   void Prepare();
   void CheckOptions() const;
   void CheckSettings();
+  void TryPageSettings();
   void WarnOfStream(const std::string& why);
   void FindShards();
   Bounds GivenBounds() const;
@@ -140,6 +141,7 @@ class ClickhouseSource : public Source, public Server {
   std::string id_, shard_;
   std::unique_ptr<Walk> walk_;
   std::unique_ptr<Reach> reach_;
+  std::unique_ptr<Inside> inside_;
   std::unique_ptr<Article> article_;
   std::vector<std::pair<Page, std::string>> held_;   ///< article: the slice so far, with the positions behind its pages
   std::deque<std::pair<Page, std::string>> ready_;

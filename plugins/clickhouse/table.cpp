@@ -405,6 +405,10 @@ void Table::AddCursor(Statement& s, const Ask& ask) const {
     s += ")";
   }
   AddWindow(s, ask.from.at == Cursor::At::kTime ? ask.from.time : std::numeric_limits<std::int64_t>::min(), ask.to);
+  if (ask.below.empty()) return;
+  s += " AND (";
+  AddBelow(s, ask.below, 0);
+  s += ")";
 }
 
 void Table::AddOrder(Statement& s, bool all_columns) const {
@@ -420,6 +424,7 @@ void Table::AddOrder(Statement& s, bool all_columns) const {
 
 Statement Table::Page(const Ask& ask, const std::string& shard, bool all_columns) const {
   Statement s = Begin();
+  s.settings = page_settings;
   s += "SELECT " + List();
   AddFrom(s);
   AddWhere(s, shard);
@@ -580,10 +585,10 @@ std::int64_t Table::TimeOf(const std::string& text) const {
   }
 }
 
-bool Table::SameKey(const clickhouse::Page& page, std::int64_t a, std::int64_t b) const {
-  for (const KeyColumn& k : key) {
-    const CType& type = read[k.at].type;
-    const Col& col = page.columns[k.at];
+bool Table::SameKey(const clickhouse::Page& page, std::int64_t a, std::int64_t b, std::size_t columns) const {
+  for (std::size_t k = 0; k < columns; ++k) {
+    const CType& type = read[key[k].at].type;
+    const Col& col = page.columns[key[k].at];
     if (col.Value(type, a) != col.Value(type, b)) return false;
   }
   return true;

@@ -35,6 +35,7 @@ class Table {
   std::vector<std::pair<std::string, std::string>> params;
   TypeOptions types;
   std::vector<std::string> wanted;            ///< empty: all
+  std::vector<std::pair<std::string, std::string>> page_settings;   ///< of the server, for pages
 
   /// Columns that are delivered come first; behind them those that only the key needs.
   std::vector<ReadColumn> read;
@@ -79,7 +80,8 @@ class Table {
   std::string KeyText(const clickhouse::Page& page, std::size_t k, std::int64_t row) const;
   Key KeyOf(const clickhouse::Page& page, std::int64_t row) const;
   std::int64_t TimeOf(const std::string& text) const;
-  bool SameKey(const clickhouse::Page& page, std::int64_t a, std::int64_t b) const;
+  /// In the first so many columns of the key.
+  bool SameKey(const clickhouse::Page& page, std::int64_t a, std::int64_t b, std::size_t columns) const;
 
  private:
   Statement Begin() const;

@@ -36,13 +36,16 @@ struct Ask {
   Cursor from;
   std::int64_t to = 0;       ///< second; rows before it
   std::int64_t limit = 0;
+  Key below{};                ///< not empty: rows before this key, of the second of `from`
 };
 
 struct Got {
   std::int64_t rows = 0;
   std::int64_t whole = 0;    ///< rows before the first with the last row's key
   Key last;                  ///< the last row's key
+  double first_within = 0, last_within = 0, least_within = 0, most_within = 0;   ///< of the key's next column, for Inside: in the last second, in all
   std::int64_t first_time = 0, last_time = 0;   ///< seconds of the first and last row
+  std::int64_t in_first = 0, in_last = 0;       ///< rows of these seconds
 };
 
 /// One thread at a time.
@@ -58,6 +61,7 @@ class Walk {
   std::int64_t Take(const Ask& ask, const Got& got, Rates* rates);
 
  private:
+  void Learn(const Ask& ask, const Got& got, Rates& rates) const;
   Cursor cursor_;
   bool ordered_;
   std::int64_t grain_;
@@ -77,10 +81,28 @@ class Reach {
 
  private:
   double limits_, factor_ = 1;
-  std::int64_t last_;          ///< seconds of the last window
+  std::int64_t last_;          ///< seconds of the last window that was not of one second alone, or day
   std::int64_t grain_;
   bool hot_ = false;           ///< the last page was of one second, or day
   int short_ = 0;              ///< answers in a row that were less than half full
+};
+
+/// Inside of a second with many pages: a bound for the next column of the key as well, for servers that sort all that they are asked
+/// for.  A page that it cuts short costs a request: what lies behind the largest value seen is left open, as the second may end there,
+/// and so is a second that does not begin where others do, as with numbers that grow with the time.
+/// One thread at a time.
+class Inside {
+ public:
+  /// Empty: no bound.
+  Key Below(const Cursor& from, std::int64_t limit) const;
+  void Took(const Ask& ask, const Got& got);
+
+ private:
+  std::string second_;         ///< of which the next two are known
+  double first_ = 0, a_row_ = 0;   ///< its first row seen, and how far apart they are
+  double least_ = 0, most_ = 0;
+  bool begins_ = false;        ///< where others do
+  int bounded_ = 0, short_ = 0;
 };
 
 }  // namespace etl::clickhouse
