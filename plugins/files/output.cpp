@@ -100,6 +100,8 @@ Output::Output(const std::string& path, Compression compression, int level, Mode
   }
   fresh_ = length_ == 0;
   if (::lseek(file_.get(), length_, SEEK_SET) < 0) ThrowErrno("cannot go to the end of " + path_, errno);
+  if (!encoder_) direct_ = std::make_unique<DirectFile>(file_.get(), path_, length_);
+  if (direct_ && !*direct_) direct_.reset();
   if (mode == Mode::kAppend) EndHalfLine();
 }
 
@@ -141,6 +143,12 @@ void Output::WriteEncoded() {
 
 void Output::Write(std::string_view bytes) {
   while (written_ < bytes.size()) {
+    if (direct_) {
+      const std::size_t n = direct_->Take(bytes.substr(written_));
+      written_ += n;
+      length_ += static_cast<std::int64_t>(n);
+      continue;
+    }
     const ssize_t n = WriteSome(file_.get(), bytes.data() + written_, bytes.size() - written_, regular_);
     if (n >= 0) {
       written_ += static_cast<std::size_t>(n);
@@ -161,6 +169,7 @@ std::int64_t Output::Flush() {
     in_member_ = false;
   }
   if (encoder_) WriteEncoded();
+  if (direct_) direct_->Finish();
   if (!regular_ || length_ == safe_length_) return length_;
   while (::fdatasync(file_.get()) != 0) {
     // What could not be written back may be gone from memory too: trying again would only hide that.

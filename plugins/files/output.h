@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "direct_file.h"
 #include "encoder.h"
 #include "file_handle.h"
 
@@ -51,6 +52,7 @@ class Output {
   std::string path_;
   FileHandle file_;
   bool regular_ = false, fresh_ = false, made_ = false;
+  std::unique_ptr<DirectFile> direct_;    // none where it cannot be
   std::unique_ptr<Encoder> encoder_;
   bool in_member_ = false;
   std::string buffer_, encoded_;
