@@ -45,20 +45,13 @@ void FileSink::Open(const ArrowSchema& in, std::string_view state) {
   }
   const Compression how = compression == "auto" ? CompressionOfName(path) : CompressionOf(compression);
   output_ = std::make_unique<Output>(file_, how, static_cast<int>(level), mode, length);
-  if (output_->fresh()) AppendHead(output_->buffer());
+  if (output_->fresh()) output_->Append(0, [this](json_detail::Tail& out) { AppendHead(out); });
 }
 
 Written FileSink::Write(const Rows& in) {
   // Before the rows are taken over: if this fails, the host gives them again.
   output_->Drain();
-  std::string& buffer = output_->buffer();
-  const std::size_t before = buffer.size();
-  try {
-    AppendRows(in, buffer);
-  } catch (...) {
-    buffer.resize(before);
-    throw;
-  }
+  output_->Append(0, [&](json_detail::Tail& out) { AppendRows(in, out); });
   return Written::kPending;
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sink.h"
 
-#include <stdexcept>
-
 namespace etl::ndjson {
 
 void NdjsonSink::Prepare(const ArrowSchema& in) {
@@ -13,20 +11,11 @@ void NdjsonSink::Prepare(const ArrowSchema& in) {
   writer_ = std::make_unique<JsonWriter>(in, options);
 }
 
-void NdjsonSink::AppendRows(const Rows& in, std::string& out) {
-  try {
-    writer_->Rows(in.array(), 0, in.size(), out);
-    return;
-  } catch (const std::invalid_argument&) {
-    // Some row cannot be written: which, the next loop finds.
-  }
-  for (std::int64_t i = 0; i < in.size(); ++i) {
-    try {
-      writer_->Row(in.array(), i, out);
-      out += '\n';
-    } catch (const std::invalid_argument& wrong) {
-      host.Reject(in.row(i), wrong.what());
-    }
+void NdjsonSink::AppendRows(const Rows& in, json_detail::Tail& out) {
+  std::string wrong;
+  for (std::int64_t row = 0; row < in.size(); ++row) {
+    row += writer_->Rows(in.array(), row, in.size() - row, out, wrong);
+    if (row < in.size()) host.Reject(in.row(row), wrong);
   }
 }
 
