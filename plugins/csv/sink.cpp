@@ -57,14 +57,13 @@ void CsvSink::AppendHead(Tail& out) {
   out.Append("\n");
 }
 
-void CsvSink::AppendRows(const Rows& in, Tail& out) {
-  if (in.size() == 0) return;
+void CsvSink::AppendRows(const Rows& in, std::int64_t first, std::int64_t count, Tail& out) {
   for (std::size_t c = 0; c < columns_.size(); ++c) {
     Plan& plan = columns_[c];
     if (plan.form == Form::kText) plan.readable_end = json_detail::ReadableEnd(plan.format.layout, *in.array().children[c]);
   }
   std::string reason;
-  for (std::int64_t row = 0; row < in.size(); ++row) {
+  for (std::int64_t row = first; row < first + count; ++row) {
     const auto before = out.p - out.begin();
     if (AppendRow(in, row, out, reason)) continue;
     out.p = out.begin() + before;

@@ -34,7 +34,7 @@ class CsvSink : public files::FileSink {
  protected:
   void Prepare(const ArrowSchema& in) override;
   void AppendHead(json_detail::Tail& out) override;
-  void AppendRows(const Rows& in, json_detail::Tail& out) override;
+  void AppendRows(const Rows& in, std::int64_t first, std::int64_t count, json_detail::Tail& out) override;
 
  private:
   using Tail = json_detail::Tail;

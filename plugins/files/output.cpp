@@ -118,6 +118,13 @@ void Output::Drain() {
   Encode();
 }
 
+void Output::TryDrain() {
+  try {
+    Drain();
+  } catch (const Retry&) {
+  }
+}
+
 void Output::Encode() {
   if (!encoder_) {
     Write({buffer_.data(), used_});

@@ -39,6 +39,8 @@ class Output {
   bool fresh() const { return fresh_; }
   /// Writes the buffer if it is big.
   void Drain();
+  /// Likewise; leaves a fault that may pass to the next call.
+  void TryDrain();
   /// Writes everything, so that it survives a crash and the file can be cut cleanly there.  Returns its length.
   std::int64_t Flush();
 

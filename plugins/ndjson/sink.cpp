@@ -11,11 +11,12 @@ void NdjsonSink::Prepare(const ArrowSchema& in) {
   writer_ = std::make_unique<JsonWriter>(in, options);
 }
 
-void NdjsonSink::AppendRows(const Rows& in, json_detail::Tail& out) {
+void NdjsonSink::AppendRows(const Rows& in, std::int64_t first, std::int64_t count, json_detail::Tail& out) {
+  const std::int64_t end = first + count;
   std::string wrong;
-  for (std::int64_t row = 0; row < in.size(); ++row) {
-    row += writer_->Rows(in.array(), row, in.size() - row, out, wrong);
-    if (row < in.size()) host.Reject(in.row(row), wrong);
+  for (std::int64_t row = first; row < end; ++row) {
+    row += writer_->Rows(in.array(), row, end - row, out, wrong);
+    if (row < end) host.Reject(in.row(row), wrong);
   }
 }
 
