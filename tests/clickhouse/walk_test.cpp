@@ -151,7 +151,7 @@ TEST_CASE("days are asked for whole, never one of them twice, in almost the idea
   CHECK(AlignUp(-1, kDay) == 0);
   CHECK(AlignDown(-1, kDay) == -kDay);
   std::mt19937_64 random(Seed());
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < 100; ++round) {
     Seconds days;
     const std::int64_t limit = 20 + static_cast<std::int64_t>(random() % 100), span = 200 + static_cast<std::int64_t>(random() % 800), mean = 1 + static_cast<std::int64_t>(random() % 200);
     for (std::int64_t d = 0; d < span; ++d) {
@@ -165,16 +165,16 @@ TEST_CASE("days are asked for whole, never one of them twice, in almost the idea
     Rates rates(static_cast<double>(limit) / 120);
     Walk walk({Cursor::At::kTime, kBegin, {}, 0}, true, kDay);
     Reach reach(kWindow, 120, kDay);
-    std::int64_t rows = 0, requests = 0;
+    std::int64_t rows = 0, requests = 0, cut = 0;
     while (!walk.Done(kBegin + span * kDay)) {
       const Ask ask = walk.Next(reach.Next(rates, walk.cursor(), limit, kBegin + span * kDay), limit);
-      CHECK(ask.to % kDay == kBegin % kDay);
       const Got got = store.Answer(ask);
       rows += walk.Take(ask, got, &rates);
       reach.Took(ask, got);
-      CHECK(walk.cursor().time % kDay == 0);
-      REQUIRE(++requests < 1'000'000);
+      cut += ask.to % kDay || walk.cursor().time % kDay;
+      ++requests;
     }
+    CHECK(cut == 0);
     CHECK(rows == Sum(days));
     std::int64_t best = 0;   // a full page is followed by one more
     for (const auto& s : days) best += s.rows >= limit ? s.rows / limit + 1 : 0;
