@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "walk.h"
+
 namespace etl::clickhouse {
 namespace {
 
@@ -16,7 +18,7 @@ std::size_t MinuteOfDay(std::int64_t time) { return static_cast<std::size_t>(((t
 void Article::Resume(std::int64_t from, std::int64_t to, std::int64_t offset) {
   parts_ = {{from, to, true}};
   offset_ = got_ = offset;
-  hot_ = to - from <= 1;
+  hot_ = to - from <= grain_;
 }
 
 std::int64_t Article::Length(const Statistics& s, std::int64_t from, std::int64_t limit, std::int64_t slice_seconds) {
@@ -41,13 +43,13 @@ std::int64_t Article::Length(const Statistics& s, std::int64_t from, std::int64_
 std::optional<Article::Question> Article::Next(const Statistics& statistics, std::int64_t end) {
   if (parts_.empty()) {
     if (done_ >= end) return std::nullopt;
-    parts_.push_back({done_, std::min(end, done_ + Length(statistics, done_, limit_, slice_)), false});
+    parts_.push_back({done_, std::min(end, AlignUp(done_ + Length(statistics, done_, limit_, slice_), grain_)), false});
     offset_ = got_ = 0;
     counting_ = hot_ = false;
   }
   const Part& p = parts_.back();
   if (counting_) return Question{true, p.from, p.to, 0};
-  if (p.to - p.from > 1) deepest_ = std::max(deepest_, offset_);
+  if (p.to - p.from > grain_) deepest_ = std::max(deepest_, offset_);
   return Question{false, p.from, p.to, offset_};
 }
 
@@ -72,7 +74,7 @@ void Article::Done(std::int64_t rows, Statistics& statistics) {
 }
 
 Article::Then Article::TookRows(std::int64_t rows, Statistics& statistics) {
-  const bool second = parts_.back().to - parts_.back().from <= 1;
+  const bool second = parts_.back().to - parts_.back().from <= grain_;
   got_ += rows;
   if (rows < limit_) {
     const bool hot = hot_;
@@ -91,18 +93,28 @@ Article::Then Article::TookRows(std::int64_t rows, Statistics& statistics) {
   return Then::kDrop;
 }
 
+void Article::Halve(bool counted) {
+  const Part p = parts_.back();
+  const std::int64_t middle = AlignUp(p.from + (p.to - p.from) / 2, grain_);
+  parts_.pop_back();
+  parts_.push_back({middle, p.to, counted});
+  parts_.push_back({p.from, middle, counted});
+}
+
+void Article::Again(bool halves) {
+  offset_ = got_ = 0;
+  if (halves && parts_.back().to - parts_.back().from > grain_) Halve(true);
+}
+
 void Article::TookCount(std::int64_t rows) {
-  Part p = parts_.back();
+  const Part p = parts_.back();
   counting_ = false;
-  if (rows < kDeepest * limit_ || p.to - p.from <= 1) {
+  if (rows < kDeepest * limit_ || p.to - p.from <= grain_) {
     parts_.back().counted = true;
     offset_ = got_ = 0;
     return;
   }
-  parts_.pop_back();
-  const std::int64_t middle = p.from + (p.to - p.from) / 2;
-  parts_.push_back({middle, p.to, false});
-  parts_.push_back({p.from, middle, false});
+  Halve(false);
   counting_ = true;
 }
 

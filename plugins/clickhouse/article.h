@@ -28,13 +28,16 @@ class Article {
     kDrop,       ///< forget what is held: the slice is pulled in halves
   };
 
-  Article(std::int64_t from, std::int64_t limit, std::int64_t slice_seconds) : limit_(limit), slice_(slice_seconds), done_(from) {}
+  /// `grain`: no slice is shorter: a second, or a day of dates.
+  Article(std::int64_t from, std::int64_t limit, std::int64_t slice_seconds, std::int64_t grain = 1) : limit_(limit), slice_(slice_seconds), grain_(grain), done_(from) {}
   /// Goes on inside a slice of which so many rows have been delivered.
   void Resume(std::int64_t from, std::int64_t to, std::int64_t offset);
   /// Nothing: the piece, which may have become shorter, is done.
   std::optional<Question> Next(const Statistics& statistics, std::int64_t end);
   Then TookRows(std::int64_t rows, Statistics& statistics);
   void TookCount(std::int64_t rows);
+  /// The slice of which some pages came is pulled once more, from its first row on, or its halves are.
+  void Again(bool halves);
   /// All before this second is complete.
   std::int64_t done() const { return done_; }
   /// Of the last slice, when it was too large for the statistics: its rows.
@@ -46,10 +49,11 @@ class Article {
  private:
   struct Part {
     std::int64_t from, to;
-    bool counted;     ///< it is known to hold fewer than ten limits, or is a single second
+    bool counted;     ///< it is known to hold fewer than ten limits, or is a single second (or day)
   };
   void Done(std::int64_t rows, Statistics& statistics);
-  std::int64_t limit_, slice_, done_, offset_ = 0, got_ = 0, huge_ = 0, deepest_ = 0;
+  void Halve(bool counted);
+  std::int64_t limit_, slice_, grain_, done_, offset_ = 0, got_ = 0, huge_ = 0, deepest_ = 0;
   std::vector<Part> parts_;   ///< the next one is the last
   bool counting_ = false, hot_ = false;
 };

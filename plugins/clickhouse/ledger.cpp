@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "walk.h"
+
 namespace etl::clickhouse {
 
 void Add(Intervals& to, Interval what) {
@@ -35,6 +37,12 @@ Intervals Subtract(const Intervals& all, const Intervals& without) {
     if (left.from < left.to) out.push_back(left);
   }
   return out;
+}
+
+Intervals Missing(Interval wanted, const Intervals& done, std::int64_t overlap) {
+  Intervals kept;
+  for (const Interval& i : done) Add(kept, {i.from, i.to - overlap});
+  return Subtract({wanted}, kept);
 }
 
 std::string SaveIntervals(const Intervals& intervals) {
@@ -91,7 +99,7 @@ std::optional<Ledger::Piece> Ledger::Take(const std::function<double(const std::
   Piece* longest = nullptr;
   double most = least;
   for (auto& [name, p] : pieces_) {
-    if (p.to - p.busy < 2) continue;
+    if (p.to - p.busy < 2 * grain_) continue;
     const double here = work(p.shard, p.busy, p.to);
     if (here > most) {
       most = here;
@@ -106,7 +114,7 @@ std::optional<Ledger::Piece> Ledger::Take(const std::function<double(const std::
     if (work(longest->shard, longest->busy, middle) < most / 2) low = middle;
     else high = middle;
   }
-  const std::int64_t cut = std::clamp(high, longest->busy + 1, longest->to - 1);
+  const std::int64_t cut = std::clamp(AlignUp(high, grain_), AlignUp(longest->busy + 1, grain_), AlignDown(longest->to - 1, grain_));
   Piece half{std::move(id), longest->shard, cut, longest->to, cut, cut};
   longest->to = cut;
   Put(half);

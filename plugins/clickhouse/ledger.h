@@ -21,12 +21,16 @@ using Intervals = std::vector<Interval>;
 void Add(Intervals& to, Interval what);
 /// What of `all` is not in `without`.
 Intervals Subtract(const Intervals& all, const Intervals& without);
+/// What of `wanted` a run reads where `done` has been read: the rest, and the last `overlap` seconds before each end, for what came late there.
+Intervals Missing(Interval wanted, const Intervals& done, std::int64_t overlap);
 std::string SaveIntervals(const Intervals& intervals);
 Intervals LoadIntervals(std::string_view text);
 
 /// Pieces of time that are to be read.  One thread at a time.
 class Ledger {
  public:
+  /// Pieces are cut at whole grains.
+  explicit Ledger(std::int64_t grain = 1) : grain_(grain) {}
   struct Piece {
     std::string id, shard;
     std::int64_t from = 0, to = 0;
@@ -44,6 +48,7 @@ class Ledger {
   const std::map<std::string, Piece>& pieces() const { return pieces_; }
 
  private:
+  std::int64_t grain_;
   std::map<std::string, Piece> pieces_;
 };
 

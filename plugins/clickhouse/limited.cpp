@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "simulate.h"
 #include "source.h"
@@ -13,8 +14,27 @@ namespace {
 
 constexpr std::size_t kMostShards = 256;
 constexpr double kWorthHalving = 4;       // requests left
+constexpr std::int64_t kFar = 1LL << 62;  // seconds: no time, and sums of two are numbers still
 
 std::string Number(std::int64_t n) { return std::to_string(n); }
+
+/// Is the last row of a page, as far as its plain columns say, in the page behind it?  Then they are two of a kind, or others came
+/// before it and have moved it there.
+bool Repeats(const Page& page, const Page& next, const std::vector<ReadColumn>& columns) {
+  const auto plain = [](const CType& t) { return t.form != Form::kBool && t.form != Form::kNothing && t.items.empty(); };
+  const auto same = [&](std::int64_t row) {
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const CType& t = columns[i].type;
+      if (!plain(t.form == Form::kNullable ? t.items[0] : t)) continue;
+      if (page.columns[i].Value(t, page.rows - 1) != next.columns[i].Value(t, row)) return false;
+    }
+    return true;
+  };
+  for (std::int64_t row = 0; row < next.rows; ++row) {
+    if (same(row)) return true;
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -43,20 +63,46 @@ void ClickhouseSource::FindShards() {
   shard_names_.push_back("*");
 }
 
-/// The first and the last second that there is, or that the options name.
-std::pair<std::int64_t, std::int64_t> ClickhouseSource::FindBounds(const std::string& shard) {
-  std::int64_t first = from.empty() ? 0 : ParseTime(from, "from"), end = to.empty() ? 0 : ParseTime(to, "to");
-  if (from.empty() || to.empty()) {
+/// What from and to say, in whole grains of the time column.
+ClickhouseSource::Bounds ClickhouseSource::GivenBounds() const {
+  const auto given = [this](const std::string& text, const char* option) -> std::optional<std::int64_t> {
+    if (text.empty()) return std::nullopt;
+    const std::int64_t t = ParseTime(text, option);
+    if (t < -kFar || t > kFar) throw ConfigError(option, "\"" + text + "\" is too far away");
+    return AlignUp(t, table_.grain());
+  };
+  const Bounds b{given(from, "from"), given(to, "to")};
+  if (b.from && b.to && *b.from > *b.to) throw ConfigError("to", "it lies before from");
+  return b;
+}
+
+/// The time that is to be read: as the options say, or as there are rows.  With expand it is to be done for good: it ends with the last
+/// row, as the next ones may be written in an hour, and with the second (or day) that is not over on the server.
+Interval ClickhouseSource::FindBounds(const Bounds& given) {
+  if (given.from && given.to && !expand) return {*given.from, *given.to};
+  std::int64_t now = 0;
+  const auto there_is = [&](Interval in, bool bounded) -> std::optional<Interval> {
     const std::string column = Quote(time_column, "time_column");
-    const auto rows = Connected().Ask(table_.Aggregate(table_.Seconds("min(" + column + ")") + ", " + table_.Seconds("max(" + column + ")"), 0, 0, shard, false),
+    const auto rows = Connected().Ask(table_.Aggregate(table_.Sample(table_.key[0], "min(" + column + ")") + ", " + table_.Sample(table_.key[0], "max(" + column + ")") + ", " +
+                                                           table_.Now() + ", count()", in.from, in.to, "", bounded),
                                       "cannot find the first and the last time of \"" + table + "\"");
-    if (rows.empty() || rows[0].size() != 2) throw Fatal("the server did not say the first and the last time of \"" + table + "\"");
+    if (rows.empty() || rows[0].size() != 4) throw Fatal("the server did not say the first and the last time of \"" + table + "\"");
     if (rows[0][0] == "N") throw ConfigError("time_column", "column \"" + time_column + "\" is Nullable: rows without a time would never be read");
-    if (from.empty()) first = std::atoll(rows[0][0].c_str()) - 1;   // what is finer than a second may have been rounded
-    if (to.empty()) end = std::max<std::int64_t>(std::atoll(rows[0][1].c_str()) + 2, first);
+    if (rows[0][3] == "0") return std::nullopt;
+    const std::int64_t first = table_.TimeOf(rows[0][0]), last = table_.TimeOf(rows[0][1]);
+    if (first < -kFar || last > kFar) throw ConfigError("time_column", "column \"" + time_column + "\" holds numbers that are no seconds since 1970");
+    if (!bounded) now = table_.TimeOf(rows[0][2]);
+    return Interval{first, last + table_.grain()};
+  };
+  std::optional<Interval> rows = there_is({}, false);
+  const std::int64_t begin = given.from.value_or(rows ? rows->from : given.to.value_or(0));
+  if (rows && expand && std::min(rows->to, given.to.value_or(rows->to)) > now) {
+    host.Info("leaves rows from " + TimeText(now) + " on to later runs, as on the server that time is not over");
+    rows = there_is({begin, now}, true);
   }
-  if (first > end) throw ConfigError("to", "it lies before from");
-  return {first, end};
+  std::int64_t end = given.to.value_or(rows ? rows->to : begin);
+  if (expand) end = std::min(end, rows ? rows->to : begin);
+  return given.from ? Interval{begin, std::max(begin, end)} : Interval{std::min(begin, end), end};
 }
 
 /// While nothing is known, a request covers a slice.
@@ -74,7 +120,7 @@ void ClickhouseSource::PlanLimited(bool fresh, std::string_view state) {
   queue_.clear();
   cuts_.clear();
   halves_.clear();
-  ledger_ = Ledger();
+  ledger_ = Ledger(table_.grain());
   next_id_ = 0;
   std::vector<std::string> parts = state.empty() ? std::vector<std::string>() : Unpack(state);
   // What an earlier plan or pass says of each shard.
@@ -88,9 +134,9 @@ void ClickhouseSource::PlanLimited(bool fresh, std::string_view state) {
   }
   if (!parts.empty() && parts[0] != "1") throw Fatal("the saved plan is of another version of this source; start anew with 'etl state reset'");
 
+  std::optional<Interval> wider;   // than the interrupted pass
   if (!fresh && parts.size() >= 6) {
-    want_from_ = std::atoll(parts[1].c_str());
-    want_to_ = std::atoll(parts[2].c_str());
+    want_ = {std::atoll(parts[1].c_str()), std::atoll(parts[2].c_str())};
     next_id_ = std::atoll(parts[3].c_str());
     table_.sharding.values.clear();
     for (const std::string& name : Unpack(parts[4])) {
@@ -103,46 +149,45 @@ void ClickhouseSource::PlanLimited(bool fresh, std::string_view state) {
       if (pieces[i + 1] == "cut") cuts_[pieces[i]] = std::atoll(pieces[i + 3].c_str());
       else queue_.push_back({pieces[i], pieces[i + 1].substr(1), std::atoll(pieces[i + 2].c_str()), std::atoll(pieces[i + 3].c_str()), 0, 0});
     }
-    const bool other = (!from.empty() && ParseTime(from, "from") != want_from_) || (!to.empty() && ParseTime(to, "to") != want_to_);
+    const Bounds given = GivenBounds();
+    const bool other = given.from.value_or(want_.from) != want_.from || given.to.value_or(want_.to) != want_.to;
     if (other && !expand) {
-      throw ConfigError(from.empty() ? "to" : "from", "the interrupted pass reads from " + TimeText(want_from_) + " to " + TimeText(want_to_) +
+      throw ConfigError(from.empty() ? "to" : "from", "the interrupted pass reads from " + TimeText(want_.from) + " to " + TimeText(want_.to) +
                                                           "; let it finish with these, or start anew with 'etl state reset'");
+    }
+    if (other) {
+      const Interval found = FindBounds(given);
+      wider = {given.from ? std::min(want_.from, found.from) : want_.from, given.to ? std::max(want_.to, found.to) : want_.to};
     }
   } else {
     FindShards();
-    std::tie(want_from_, want_to_) = has_manifest_ && from.empty() && to.empty() ? std::pair(manifest_.from, manifest_.to) : FindBounds("");
-  }
-  Intervals added;
-  if (!fresh && expand && !parts.empty()) {   // a wider range than that of the interrupted pass
-    Interval wider{from.empty() ? want_from_ : std::min(want_from_, ParseTime(from, "from")), to.empty() ? want_to_ : std::max(want_to_, ParseTime(to, "to"))};
-    added = Subtract({wider}, {{want_from_, want_to_}});
-    want_from_ = wider.from;
-    want_to_ = wider.to;
+    Bounds given = GivenBounds();
+    if (has_manifest_ && !given.from && !given.to) given = {manifest_.from, manifest_.to};
+    want_ = FindBounds(given);
   }
   std::int64_t left = 0;
   for (const std::string& name : shard_names_) {
     Shard& shard = shards_.emplace(name, Shard()).first->second;
     shard.rates = FirstRates();
     if (const auto k = known.find(name); k != known.end()) shard = k->second;
-    Intervals missing = added;
+    Intervals missing;
     if (fresh) {
-      missing = {{want_from_, want_to_}};
-      if (expand && !shard.done.empty()) {
-        Intervals done = shard.done;
-        done.back().to -= overlap.count() / 1'000'000'000;   // for what came late
-        missing = Subtract(missing, done);
-      } else {
-        shard.done.clear();
-      }
+      if (!expand) shard.done.clear();
+      missing = Missing(want_, shard.done, AlignUp(overlap.count() / 1'000'000'000, table_.grain()));
+    } else if (wider) {
+      Intervals planned = shard.done;
+      Add(planned, want_);
+      missing = Missing(*wider, planned, 0);
     }
     for (auto i = missing.rbegin(); i != missing.rend(); ++i) {
       queue_.push_back({"p" + Number(next_id_++), name, i->from, i->to, 0, 0});
       left += i->to - i->from;
     }
   }
+  if (wider) want_ = *wider;
   if (fresh) {
     std::reverse(queue_.begin(), queue_.end());
-    host.Info("reads " + std::to_string(queue_.size()) + (queue_.size() == 1 ? " piece" : " pieces") + " of time between " + TimeText(want_from_) + " and " + TimeText(want_to_) +
+    host.Info("reads " + std::to_string(queue_.size()) + (queue_.size() == 1 ? " piece" : " pieces") + " of time between " + TimeText(want_.from) + " and " + TimeText(want_.to) +
               ", at most " + Number(max_rows_per_request) + " rows a request" + (expand && left == 0 ? ": all of it has been read" : ""));
   }
 }
@@ -156,7 +201,7 @@ std::string ClickhouseSource::SavePlan() const {
   for (const Ledger::Piece& p : queue_) {
     for (const std::string& s : {p.id, "=" + p.shard, Number(p.from), Number(p.to)}) pieces.push_back(s);
   }
-  std::vector<std::string> parts = {"1", Number(want_from_), Number(want_to_), Number(next_id_), Pack(shard_names_), Pack(pieces)};
+  std::vector<std::string> parts = {"1", Number(want_.from), Number(want_.to), Number(next_id_), Pack(shard_names_), Pack(pieces)};
   for (const auto& [name, shard] : shards_) {
     if (shard.done.empty()) continue;
     for (const std::string& s : {std::string("shard"), name, SaveIntervals(shard.done), std::string()}) parts.push_back(s);
@@ -167,10 +212,10 @@ std::string ClickhouseSource::SavePlan() const {
 std::string ClickhouseSource::CarryOver() {
   if (mode_ != Mode::kLimited) return "";
   const std::lock_guard lock(mutex_);
-  std::vector<std::string> parts = {"1", Number(want_from_), Number(want_to_), "0", "", ""};
+  std::vector<std::string> parts = {"1", Number(want_.from), Number(want_.to), "0", "", ""};
   for (auto& [name, shard] : shards_) {
     Intervals done = shard.done;
-    Add(done, {want_from_, want_to_});
+    Add(done, want_);
     for (const std::string& s : {std::string("shard"), name, SaveIntervals(done), shard.rates.Save()}) parts.push_back(s);
   }
   return Pack(parts);
@@ -238,6 +283,9 @@ void ClickhouseSource::OpenPiece(const Split& split, std::string_view position) 
   shard_ = parts[0];
   const std::int64_t begin = std::atoll(parts[1].c_str());
   Cursor cursor = position.empty() ? Cursor{Cursor::At::kTime, begin, {}, 0} : Cursor::Load(position);
+  if (cursor.at == Cursor::At::kGroup && cursor.key.size() != head.table_.key.size()) {
+    throw Fatal("the order of the table was another when the position was saved; start anew with 'etl state reset'");   // rows would be counted off in another order
+  }
   const std::lock_guard lock(head.mutex_);
   if (!head.shards_.count(shard_)) head.shards_[shard_].rates = FirstRates();   // a split may be opened where none was planned
   const auto& pieces = head.ledger_.pieces();
@@ -250,12 +298,18 @@ void ClickhouseSource::OpenPiece(const Split& split, std::string_view position) 
   article_.reset();
   held_.clear();
   ready_.clear();
+  doubted_ = -1;
+  doubtful_ = false;
   if (strategy == "article") {
-    article_ = std::make_unique<Article>(cursor.time, max_rows_per_request, slice.count() / 1'000'000'000);
+    article_ = std::make_unique<Article>(cursor.time, max_rows_per_request, slice.count() / 1'000'000'000, head.table_.grain());
     if (!cursor.key.empty()) article_->Resume(cursor.time, std::atoll(cursor.key[0].c_str()), cursor.offset);
   } else {
-    walk_ = std::make_unique<Walk>(std::move(cursor), head.ordered_, head.table_.key.size() == 1 && head.table_.key[0].kind != KeyColumn::Kind::kDateTime64);
-    if (!reach_) reach_ = std::make_unique<Reach>(kWindow, slice.count() / 1'000'000'000);
+    const bool time_alone = head.table_.key.size() == 1 && head.table_.key[0].kind != KeyColumn::Kind::kDateTime64;
+    walk_ = std::make_unique<Walk>(std::move(cursor), head.ordered_, time_alone ? head.table_.grain() : 0);
+    if (!reach_) reach_ = std::make_unique<Reach>(kWindow, slice.count() / 1'000'000'000, head.table_.grain());
+    const std::vector<KeyColumn>& key = head.table_.key;
+    const bool sorts = !head.table_.binds;   // later servers read in the order of the key and stop at the limit
+    if (sorts && !inside_ && key.size() > 1 && key[0].kind != KeyColumn::Kind::kDateTime64 && key[1].kind == KeyColumn::Kind::kInt) inside_ = std::make_unique<Inside>();
   }
   page_rows_ = max_rows_per_request;
 }
@@ -283,9 +337,27 @@ Got ClickhouseSource::Judge(const Page& page, std::int64_t limit) const {
   got.first_time = t.TimeOf(t.KeyText(page, 0, 0));
   got.last = t.KeyOf(page, page.rows - 1);
   got.last_time = t.TimeOf(got.last[0]);
+  // The first row of a second later than this one.
+  const auto behind = [&](std::int64_t second) {
+    std::int64_t low = 0;
+    for (std::int64_t high = page.rows; low < high;) {
+      const std::int64_t middle = low + (high - low) / 2;
+      if (t.TimeOf(t.KeyText(page, 0, middle)) > second) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  };
+  got.in_first = behind(got.first_time);
+  got.in_last = page.rows - behind(got.last_time - 1);
   if (page.rows < limit) return got;
-  got.whole = page.rows - 1;
-  while (got.whole > 0 && t.SameKey(page, got.whole - 1, page.rows - 1)) --got.whole;
+  const auto cut = [&](std::size_t columns) {
+    got.whole = page.rows - 1;
+    while (got.whole > 0 && t.SameKey(page, got.whole - 1, page.rows - 1, columns)) --got.whole;
+    return got.whole > 0;
+  };
+  // By the time alone where that will do, and behind it only inside of one second.
+  if (strategy == "slices" && cut(1)) got.last.resize(1);
+  else cut(t.key.size());
   return got;
 }
 
@@ -298,22 +370,36 @@ std::int64_t ClickhouseSource::CountOf(const clickhouse::Ask& ask) {
   return std::atoll(rows[0][0].c_str());
 }
 
-/// Is an answer with fewer rows than were asked for all that there is?  A store that gives fewer than it was said to would lose rows
-/// here.  It is known to give as many as it has given once; when it gives more than ever, its rows are counted.
-bool ClickhouseSource::Complete(const clickhouse::Ask& ask, std::int64_t rows) {
+/// Fetches a page with as many rows as were asked for, or with all that there are; false: with as many as the store ever gives.
+bool ClickhouseSource::FetchPage(const clickhouse::Ask& ask, bool all_columns, Page& page) {
   ClickhouseSource& head = Head();
-  const std::int64_t seen = head.most_seen_;
-  if (rows == 0 || rows < seen) return true;
-  const std::int64_t counted = CountOf(ask) - ask.from.offset;
-  if (counted <= rows) {
-    if (rows > seen) head.most_seen_ = rows;
-    return true;
+  for (std::int64_t most = 0;;) {
+    page = Page();
+    try {
+      Fetch(head.table_.Page(ask, shard_, all_columns), page, 0);
+    } catch (const TooMuch& fault) {
+      if (walk_) Trouble(fault);
+      throw;
+    }
+    const std::int64_t rows = page.rows, seen = head.most_seen_;
+    if (rows > ask.limit) throw Fatal("the store gave " + Number(rows) + " rows where at most " + Number(ask.limit) + " were asked for: it does not keep LIMIT");
+    if (rows == 0 || rows < seen) return true;
+    // A store that gives fewer rows than it was said to would lose some here.  It is known to give as many as it has given once; when it
+    // gives more than ever, its rows are counted.
+    std::int64_t counted = 0;
+    if (rows == ask.limit || (counted = CountOf(ask) - ask.from.offset) <= rows) {
+      head.most_seen_ = std::max(head.most_seen_.load(), rows);
+      return true;
+    }
+    if (rows <= most) {   // asked again it gives no more, so that they did not come in between
+      host.Warn("the store gives at most " + Number(rows) + " rows a request, not max_rows_per_request = " + Number(max_rows_per_request) +
+                ", and does not say so: " + Number(counted) + " were there");
+      head.store_limit_ = rows;
+      page_rows_ = std::min(page_rows_, rows);
+      return false;
+    }
+    most = rows;
   }
-  host.Warn("the store gives at most " + Number(rows) + " rows a request, not max_rows_per_request = " + Number(max_rows_per_request) +
-            ", and does not say so: " + Number(counted) + " were there");
-  head.store_limit_ = rows;
-  page_rows_ = std::min(page_rows_, rows);
-  return false;
 }
 
 void ClickhouseSource::Trouble(const TooMuch& fault) {
@@ -347,8 +433,9 @@ bool ClickhouseSource::NextLimited(ArrowArray* out, std::string& position) {
         std::int64_t reach = head.has_manifest_ ? head.SliceEnd(shard_, c.time) : 0;
         manifest_slice = reach > 0;
         if (!reach) reach = reach_->Next(head.shards_.at(shard_).rates, c, page_rows_, end);
-        if (c.at == Cursor::At::kGroup) reach = c.time + 1;
+        if (c.at == Cursor::At::kGroup) reach = c.time + head.table_.grain();
         ask = walk_->Next(head.ledger_.Claim(id_, reach), page_rows_);
+        if (inside_) ask.below = inside_->Below(c, page_rows_);
       }
     }
     if (!ask.limit) {
@@ -356,16 +443,18 @@ bool ClickhouseSource::NextLimited(ArrowArray* out, std::string& position) {
       return false;
     }
     Page page;
-    try {
-      Fetch(head.table_.Page(ask, shard_, head.ordered_ || ask.from.at == Cursor::At::kGroup), page, 0);
-    } catch (const TooMuch& fault) {
-      Trouble(fault);
-      throw;
+    if (!FetchPage(ask, head.ordered_ || ask.from.at == Cursor::At::kGroup, page)) ask.limit = page.rows;
+    Got got = Judge(page, ask.limit);
+    if (inside_ && got.rows) {
+      const auto within = [&](std::int64_t row) { return std::strtod(head.table_.KeyText(page, 1, row).c_str(), nullptr); };
+      got.first_within = within(got.rows - got.in_last);
+      got.last_within = within(got.rows - 1);
+      got.least_within = got.most_within = within(0);
+      for (std::int64_t i = 1; i < got.rows; ++i) {
+        got.least_within = std::min(got.least_within, within(i));
+        got.most_within = std::max(got.most_within, within(i));
+      }
     }
-    if (page.rows > ask.limit) throw Fatal("the store gave " + Number(page.rows) + " rows where at most " + Number(ask.limit) + " were asked for: it does not keep LIMIT");
-    if (page.rows >= ask.limit) head.most_seen_ = std::max(head.most_seen_.load(), page.rows);
-    else if (!Complete(ask, page.rows)) ask.limit = page.rows;
-    const Got got = Judge(page, ask.limit);
     host.Debug(shard_ + " " + TimeText(ask.from.time) + " to " + TimeText(ask.to) + (ask.from.offset ? " from row " + Number(ask.from.offset) : "") + ": " + Number(page.rows) +
                " rows of " + Number(ask.limit) + (Connected().cost().walked >= 0 ? ", " + Number(Connected().cost().walked) + " walked" : ""));
     std::int64_t rows = 0;
@@ -375,7 +464,8 @@ bool ClickhouseSource::NextLimited(ArrowArray* out, std::string& position) {
       head.ledger_.Advance(id_, walk_->cursor().time);
     }
     if (!manifest_slice) reach_->Took(ask, got);
-    if (manifest_slice && got.rows >= ask.limit && got.whole > 0) host.Count("slices_recut");
+    if (inside_) inside_->Took(ask, got);
+    if (manifest_slice && got.rows >= ask.limit && got.whole > 0 && ask.to > ask.from.time + 1) host.Count("slices_recut");
     Fine();
     if (ask.from.at == Cursor::At::kGroup && ask.from.offset) host.Count("pages_by_offset");
     if (!rows && walk_->cursor().at == Cursor::At::kGroup && got.rows) {
@@ -407,10 +497,22 @@ bool ClickhouseSource::NextArticle(ArrowArray* out, std::string& position) {
       continue;
     }
     Page page;
-    Fetch(head.table_.Page(ask, shard_, true), page, 0);
+    const bool sure = FetchPage(ask, true, page);
     const std::int64_t rows = page.rows;
-    if (rows >= ask.limit) head.most_seen_ = std::max(head.most_seen_.load(), rows);
-    else if (!Complete(ask, rows)) throw Fatal("the store gives fewer rows than max_rows_per_request; make that " + Number(rows));
+    if (!sure) throw Fatal("the store gives fewer rows than max_rows_per_request; make that " + Number(rows));
+    // Rows that come into a slice while it is paged move those behind them.  All of it is held yet, and is asked for once more: if it has
+    // not grown since, it does hold rows of a kind, else its halves are asked for, which take fewer pages.
+    doubtful_ |= rows > 0 && !held_.empty() && Repeats(held_.back().first, page, head.table_.read);
+    if (rows < ask.limit) {
+      const std::int64_t before = std::exchange(doubted_, -1), all = q->offset + rows;
+      if (std::exchange(doubtful_, false) && before != all) {
+        if (before < 0) doubted_ = all;
+        held_.clear();
+        article_->Again(before >= 0);
+        host.Count("slices_again");
+        continue;
+      }
+    }
     Article::Then then;
     {
       const std::lock_guard lock(head.mutex_);
@@ -420,6 +522,8 @@ bool ClickhouseSource::NextArticle(ArrowArray* out, std::string& position) {
     if (q->offset) host.Count("pages_by_offset");
     if (article_->huge()) host.Info("a slice at " + TimeText(q->from) + " held " + Number(article_->huge()) + " rows: huge, and kept out of the statistics");
     if (then == Article::Then::kDrop) {
+      doubtful_ = false;
+      doubted_ = -1;
       held_.clear();
       continue;
     }

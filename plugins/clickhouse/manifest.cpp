@@ -22,7 +22,7 @@ void Packer::Second(std::int64_t time, std::int64_t rows) {
   if (rows >= limit_) {
     Close(time);   // the empty time before it costs nothing when it is part of the slice before
     rows_ = rows;
-    Close(time + 1);
+    Close(time + grain_);
     return;
   }
   rows_ += rows;

@@ -20,10 +20,11 @@ struct Manifest {
   std::map<std::string, std::vector<Slice>> shards;   ///< by the shard's name, "" where there is one; slices in order
 };
 
-/// Packs seconds that hold rows, told in order, into slices of fewer than `limit` rows.  A second that holds as many is a slice of its own.
+/// Packs seconds that hold rows, told in order, into slices of fewer than `limit` rows.  A second (or a day, a `grain`) that holds as many is a
+/// slice of its own.
 class Packer {
  public:
-  Packer(std::int64_t from, std::int64_t limit) : limit_(limit), begin_(from) {}
+  Packer(std::int64_t from, std::int64_t limit, std::int64_t grain = 1) : limit_(limit), grain_(grain), begin_(from) {}
   void Second(std::int64_t time, std::int64_t rows);
   /// The slices up to `to`, where they all end.
   std::vector<Slice> Finish(std::int64_t to);
@@ -33,7 +34,7 @@ class Packer {
 
  private:
   void Close(std::int64_t at);
-  std::int64_t limit_, begin_, rows_ = 0, total_ = 0;
+  std::int64_t limit_, grain_, begin_, rows_ = 0, total_ = 0;
   std::vector<Slice> slices_;
 };
 

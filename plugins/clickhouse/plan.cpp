@@ -83,21 +83,22 @@ std::optional<Foreseen> ClickhouseSource::Foresee() {
   Prepare();
   if (mode_ != Mode::kLimited) return std::nullopt;
   FindShards();
-  std::tie(want_from_, want_to_) = FindBounds("");
-  Manifest m{table, time_column, shard_by, max_rows_per_request, want_from_, want_to_, {}};
+  want_ = FindBounds(GivenBounds());
+  const std::int64_t begin = want_.from, end = want_.to;
+  Manifest m{table, time_column, shard_by, max_rows_per_request, begin, end, {}};
   Foreseen out;
   asked_ = 0;
   std::int64_t rows = 0, packed = 0, walked = 0, ideal = 0;
-  const std::int64_t limit = max_rows_per_request, first = slice.count() / 1'000'000'000;
+  const std::int64_t limit = max_rows_per_request, first = slice.count() / 1'000'000'000, grain = table_.grain();
   try {
     for (const std::string& shard : shard_names_) {
-      Packer packer(want_from_, limit);
+      Packer packer(begin, limit, grain);
       std::vector<std::pair<std::int64_t, std::int64_t>> some;
       std::size_t at = 0;
-      std::int64_t counted = want_from_, hours = std::clamp<std::int64_t>(limit, 1, kMostHours);
+      std::int64_t counted = begin, hours = std::clamp<std::int64_t>(limit, 1, kMostHours);
       const auto more = [&](CountedStore::Second& second) {
-        while (at == some.size() && counted < want_to_) {
-          counted = CountSeconds(shard, counted, want_to_, hours, some);
+        while (at == some.size() && counted < end) {
+          counted = CountSeconds(shard, counted, end, hours, some);
           at = 0;
           for (const auto& [t, n] : some) packer.Second(t, n);
         }
@@ -105,29 +106,29 @@ std::optional<Foreseen> ClickhouseSource::Foresee() {
         second = {some[at].first, some[at].second};
         return ++at > 0;
       };
-      CountedStore store(more, table_.key.size() > 1);
+      CountedStore store(more, strategy != "slices" && table_.key.size() > 1);
       Rates rates(static_cast<double>(limit) / static_cast<double>(first));
       Article::Statistics statistics;
-      walked += strategy == "article" ? SimulateArticle(store, want_from_, want_to_, limit, first, statistics).requests
-                                      : SimulateWalk(store, want_from_, want_to_, limit, first, rates).requests;
+      walked += strategy == "article" ? SimulateArticle(store, begin, end, limit, first, statistics, grain).requests
+                                      : SimulateWalk(store, begin, end, limit, first, rates, grain).requests;
       for (CountedStore::Second rest; more(rest);) {
       }
       std::vector<Slice>& slices = m.shards[shard.empty() || shard[0] != '=' ? shard : shard.substr(1)];
-      slices = packer.Finish(want_to_);
+      slices = packer.Finish(end);
       packed += Packer::Requests(slices, limit);
       rows += packer.rows();
       ideal += (packer.rows() + limit - 1) / limit;
     }
   } catch (const Error& e) {
     if (e.status == ETL_RETRY || e.status == ETL_CANCELLED || e.status == ETL_CONFIG) throw;
-    out.report = {{"range", TimeText(want_from_) + " to " + TimeText(want_to_)}, {"rows by the second", std::string("not given by this store: ") + e.what()}};
+    out.report = {{"range", TimeText(begin) + " to " + TimeText(end)}, {"rows by the second", std::string("not given by this store: ") + e.what()}};
     return out;
   }
   // One real page says how long a request takes.
   double seconds = 0;
   {
     Page page;
-    const Statement probe = table_.Page({{Cursor::At::kTime, want_from_, {}, 0}, std::min(want_to_, want_from_ + first), limit}, shard_names_[0], ordered_);
+    const Statement probe = table_.Page({{Cursor::At::kTime, begin, {}, 0}, std::min(end, begin + first), limit}, shard_names_[0], ordered_);
     Connection& c = Connected();
     c.Begin(probe, true, "cannot read from \"" + table + "\"");
     while (c.Next(table_.read, {max_row_bytes.value, 1 << 24}, page)) {
@@ -135,7 +136,7 @@ std::optional<Foreseen> ClickhouseSource::Foresee() {
     seconds = std::max(static_cast<double>(c.cost().elapsed.count()) / 1e9, requests_per_second > 0 ? 1 / requests_per_second : 0.0);
   }
   const auto ratio = [&](std::int64_t n) { return std::to_string(n) + (ideal ? " (" + Decimal(static_cast<double>(n) / static_cast<double>(ideal), 3) + " of the ideal)" : ""); };
-  out.report = {{"range", TimeText(want_from_) + " to " + TimeText(want_to_)},
+  out.report = {{"range", TimeText(begin) + " to " + TimeText(end)},
                 {"rows", std::to_string(rows)},
                 {"ideal requests", std::to_string(ideal)},
                 {"requests expected, strategy " + strategy, ratio(walked)},

@@ -60,6 +60,7 @@ std::string Connection::Path(const Statement& statement, bool whole) const {
   if (!server_.database.empty()) add("database", server_.database);
   if (whole) add("wait_end_of_query", "1");
   for (const auto& [name, value] : server_.settings) add(name, value);
+  for (const auto& [name, value] : statement.settings) add(name, value);
   for (const auto& [name, value] : statement.parameters) add("param_" + name, ParameterText(value));
   return path;
 }

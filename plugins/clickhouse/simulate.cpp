@@ -44,11 +44,15 @@ Got CountedStore::Answer(const Ask& ask) {
     const std::int64_t here = s->rows - std::min(skip, s->rows), first = s->rows - here;
     skip -= first;
     if (!here) continue;
-    if (!got.rows) got.first_time = s->time;
     const std::int64_t taken = std::min(here, ask.limit - got.rows);
+    if (!got.rows) {
+      got.first_time = s->time;
+      got.in_first = taken;
+    }
     before = got.rows;
     got.rows += taken;
     got.last_time = s->time;
+    got.in_last = taken;
     got.last = {std::to_string(s->time), std::to_string(first + taken - 1)};
     if (got.rows == ask.limit) break;
   }
@@ -56,10 +60,10 @@ Got CountedStore::Answer(const Ask& ask) {
   return got;
 }
 
-Tally SimulateWalk(CountedStore& store, std::int64_t from, std::int64_t to, std::int64_t limit, std::int64_t slice, Rates& rates) {
+Tally SimulateWalk(CountedStore& store, std::int64_t from, std::int64_t to, std::int64_t limit, std::int64_t slice, Rates& rates, std::int64_t grain) {
   Tally tally;
-  Walk walk({Cursor::At::kTime, from, {}, 0}, true, !store.unique());
-  Reach reach(kWindow, slice);
+  Walk walk({Cursor::At::kTime, from, {}, 0}, true, store.unique() ? 0 : grain);
+  Reach reach(kWindow, slice, grain);
   while (!walk.Done(to)) {
     const Cursor& c = walk.cursor();
     const Ask ask = walk.Next(reach.Next(rates, c, limit, to), limit);
@@ -72,9 +76,10 @@ Tally SimulateWalk(CountedStore& store, std::int64_t from, std::int64_t to, std:
   return tally;
 }
 
-Tally SimulateArticle(CountedStore& store, std::int64_t from, std::int64_t to, std::int64_t limit, std::int64_t slice, Article::Statistics& statistics) {
+Tally SimulateArticle(CountedStore& store, std::int64_t from, std::int64_t to, std::int64_t limit, std::int64_t slice, Article::Statistics& statistics,
+                      std::int64_t grain) {
   Tally tally;
-  Article article(from, limit, slice);
+  Article article(from, limit, slice, grain);
   std::int64_t held = 0;
   while (const auto q = article.Next(statistics, to)) {
     ++tally.requests;

@@ -36,9 +36,10 @@ struct Tally {
   std::int64_t requests = 0, counts = 0, rows = 0, deepest = 0;   ///< deepest: offset outside of a single second, in rows
 };
 
-/// The walk over [from, to).  `rates` may know something already, and learns.
-Tally SimulateWalk(CountedStore& store, std::int64_t from, std::int64_t to, std::int64_t limit, std::int64_t slice, Rates& rates);
-Tally SimulateArticle(CountedStore& store, std::int64_t from, std::int64_t to, std::int64_t limit, std::int64_t slice, Article::Statistics& statistics);
+/// The walk over [from, to), of seconds or days.  `rates` may know something already, and learns.
+Tally SimulateWalk(CountedStore& store, std::int64_t from, std::int64_t to, std::int64_t limit, std::int64_t slice, Rates& rates, std::int64_t grain = 1);
+Tally SimulateArticle(CountedStore& store, std::int64_t from, std::int64_t to, std::int64_t limit, std::int64_t slice, Article::Statistics& statistics,
+                      std::int64_t grain = 1);
 
 /// Limits that a request reaches over: room for a wrong guess, and few rows to sort.
 constexpr double kWindow = 2;

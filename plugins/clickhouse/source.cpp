@@ -8,6 +8,15 @@
 #include <iterator>
 
 namespace etl::clickhouse {
+namespace {
+
+/// By which a page walks fewer rows on servers that read in the order of a key: in large blocks they walk on where a page has ended, and with
+/// lazy columns they walk it twice.
+std::vector<std::pair<std::string, std::string>> PageSettings(std::int64_t limit) {
+  return {{"max_block_size", std::to_string(std::clamp<std::int64_t>(limit, 1024, 65'409))}, {"query_plan_optimize_lazy_materialization", "0"}};
+}
+
+}  // namespace
 
 detail::DeclaredList ClickhouseSource::Options() {
   using S = ClickhouseSource;
@@ -33,8 +42,8 @@ detail::DeclaredList ClickhouseSource::Options() {
           Option("shard_by", &S::shard_by, "A column by whose values the table is read in parts, besides time."),
           Option("shard_values", &S::shard_values, "Its values; the server is asked if not given. Rows with others are read as one more part."),
           Option("manifest", &S::manifest, "Slices that 'etl plan --write' has found, to be followed.").Path().Tuning(),
-          Option("expand", &S::expand, "Read only the time that no complete run has read yet."),
-          Option("overlap", &S::overlap, "With expand: how much before the end of what was read is read again, for rows that came late.").Range("0s..365d"),
+          Option("expand", &S::expand, "Read only the time that no complete run has read yet, up to the last row that is over by the server's clock."),
+          Option("overlap", &S::overlap, "With expand: how much before each end of what was read is read again, for rows that came late; of dates whole days.").Range("0s..365d").Tuning(),
           Option("requests_per_second", &S::requests_per_second, "Most requests a second, of all readers; 0: no limit.").Range("0..100000").Tuning(),
           Option("concurrency", &S::concurrency, "Most requests at a time, of all readers; 0: one for each reader.").Range("0..1024").Tuning(),
           Option("retry_pause", &S::retry_pause, "Least wait before a failed request is tried again; 10s with strategy = \"article\" if not given.").Range("0s..1h").Tuning().Advanced(),
@@ -124,6 +133,30 @@ void ClickhouseSource::CheckSettings() {
   }
 }
 
+/// Those that the server knows, if this user may set any.
+void ClickhouseSource::TryPageSettings() {
+  Statement s;
+  s.binds = table_.binds;
+  s += "SELECT name FROM system.settings WHERE name IN (";
+  const auto wanted = PageSettings(max_rows_per_request);
+  for (const auto& [name, value] : wanted) s += (&name == &wanted[0].first ? "" : ", ") + Literal(name);
+  s += ")";
+  Statement probe;
+  probe.text = "SELECT 1";
+  try {
+    for (const auto& row : Connected().Ask(s, "cannot look at the settings")) {
+      const auto given = std::find_if(settings.begin(), settings.end(), [&](const auto& x) { return x.first == row.at(0); });
+      const auto want = std::find_if(wanted.begin(), wanted.end(), [&](const auto& x) { return x.first == row.at(0); });
+      if (given == settings.end() && want != wanted.end()) probe.settings.push_back(*want);
+    }
+    Connected().Ask(probe, "cannot set anything");
+    table_.page_settings = probe.settings;
+  } catch (const Error& e) {
+    if (e.status == ETL_RETRY || e.status == ETL_CANCELLED) throw;
+    host.Debug(std::string("pages cost the server more than they need to: ") + e.what());
+  }
+}
+
 void ClickhouseSource::WarnOfStream(const std::string& why) {
   host.Warn("is read in one stream, as " + why + ": one reader only, and an interrupted run counts the rows off again, which is right only if they come in the same "
             "order and nothing has changed");
@@ -161,9 +194,10 @@ void ClickhouseSource::Prepare() {
     table_.FindColumns(Connected());
     if (max_rows_per_request) {
       mode_ = Mode::kLimited;
-      table_.SetKey(Connected(), time_column, order_by, strategy == "auto" && order_by.empty());
+      table_.SetKey(Connected(), time_column, order_by, strategy != "article" && order_by.empty());
       ordered_ = table_.key.size() == 1;   // a page of one key is rare where there are several columns, and sorting by all is dear
       if (!shard_by.empty()) table_.SetSharding(Connected(), shard_by);
+      if (table_.binds) TryPageSettings();
     } else {
       table_.SetSortingKey(Connected());
       mode_ = table_.key.empty() ? Mode::kStream : Mode::kRanges;
@@ -190,14 +224,14 @@ void ClickhouseSource::Plan(bool fresh, std::string_view state) {
   if (mode_ == Mode::kLimited) return PlanLimited(fresh, state);
   stream_planned_ = !fresh && !state.empty();
   if (mode_ == Mode::kRanges) {
-    if (fresh || state.empty()) return PlanRanges();
+    ranges_.clear();
+    next_range_ = 0;
+    if (fresh || state.empty()) return PlanRanges({});
     const auto parts = Unpack(state);
-    if (parts.size() != 2) throw Fatal("the saved plan is of another version of this source; start anew with 'etl state reset'");
-    const auto rest = Unpack(parts[1]);
-    const std::size_t first = static_cast<std::size_t>(std::atoll(parts[0].c_str()));
-    ranges_.assign(first, {});
-    next_range_ = first;
-    for (std::size_t i = 0; i < rest.size(); ++i) ranges_.push_back({Unpack(rest[i]), i + 1 < rest.size() ? Unpack(rest[i + 1]) : Key()});
+    if (parts.empty() || parts.size() > 2) throw Fatal("the saved plan is of another version of this source; start anew with 'etl state reset'");
+    next_range_ = static_cast<std::size_t>(std::atoll(parts[0].c_str()));
+    ranges_.resize(next_range_);   // handed out
+    if (parts.size() == 2) PlanRanges(Unpack(parts[1]));
   }
 }
 

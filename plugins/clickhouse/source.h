@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 
 #include "article.h"
@@ -65,14 +66,19 @@ class ClickhouseSource : public Source, public Server {
     std::int64_t offset = 0;
     bool group = false;
   };
+  struct Bounds {
+    std::optional<std::int64_t> from, to;
+  };
   // head
   Connection& Connected();
   void Prepare();
   void CheckOptions() const;
   void CheckSettings();
+  void TryPageSettings();
   void WarnOfStream(const std::string& why);
   void FindShards();
-  std::pair<std::int64_t, std::int64_t> FindBounds(const std::string& shard);
+  Bounds GivenBounds() const;
+  Interval FindBounds(const Bounds& given);
   Rates FirstRates() const;
   void PlanLimited(bool fresh, std::string_view state);
   bool NextPiece(Split& out, std::string& state);
@@ -81,8 +87,8 @@ class ClickhouseSource : public Source, public Server {
   void OpenRanges(const Split& split, std::string_view position);
   std::string SavePlan() const;
   std::int64_t PageBytes() const;
-  void PlanRanges();
-  std::vector<Key> Borders(std::size_t columns, std::int64_t rows, std::int64_t parts, bool& even);
+  void PlanRanges(Key from);
+  std::vector<Key> Borders(std::size_t columns, const Key& from, std::int64_t rows, std::int64_t parts, bool& even);
   void LoadManifest();
   std::int64_t CountSeconds(const std::string& shard, std::int64_t begin, std::int64_t end, std::int64_t& hours,
                             std::vector<std::pair<std::int64_t, std::int64_t>>& out);
@@ -97,7 +103,7 @@ class ClickhouseSource : public Source, public Server {
   bool NextStreamed(ArrowArray* out, std::string& position);
   void Fetch(const Statement& statement, Page& page, std::int64_t most_bytes);
   Got Judge(const Page& page, std::int64_t limit) const;
-  bool Complete(const clickhouse::Ask& ask, std::int64_t rows);
+  bool FetchPage(const clickhouse::Ask& ask, bool all_columns, Page& page);
   void Trouble(const TooMuch& fault);
   void Fine();
   void Give(Page& page, std::int64_t rows, ArrowArray* out);
@@ -125,7 +131,8 @@ class ClickhouseSource : public Source, public Server {
   std::vector<Ledger::Piece> queue_;           ///< to be handed out, the next one is the last
   std::map<std::string, std::int64_t> cuts_;   ///< where pieces end that were divided
   std::map<std::string, std::string> halves_;  ///< taken from a piece and not opened yet: by id, of which
-  std::int64_t next_id_ = 0, want_from_ = 0, want_to_ = 0;
+  std::int64_t next_id_ = 0;
+  Interval want_;              ///< what this pass is to read
   std::vector<Range> ranges_;
   const std::shared_ptr<Spares> spares_ = std::make_shared<Spares>();
   std::size_t next_range_ = 0;
@@ -134,9 +141,12 @@ class ClickhouseSource : public Source, public Server {
   std::string id_, shard_;
   std::unique_ptr<Walk> walk_;
   std::unique_ptr<Reach> reach_;
+  std::unique_ptr<Inside> inside_;
   std::unique_ptr<Article> article_;
   std::vector<std::pair<Page, std::string>> held_;   ///< article: the slice so far, with the positions behind its pages
   std::deque<std::pair<Page, std::string>> ready_;
+  std::int64_t doubted_ = -1;                  ///< article: rows of the slice when some came twice
+  bool doubtful_ = false;
   std::int64_t page_rows_ = 0;                 ///< rows that are asked for: less than the limit after trouble
   double typical_ = 0;                         ///< seconds a request
   std::vector<Range> own_ranges_;

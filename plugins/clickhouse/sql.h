@@ -18,6 +18,7 @@ std::string ParameterText(std::string_view value);
 struct Statement {
   std::string text;
   std::vector<std::pair<std::string, std::string>> parameters;   ///< name, value
+  std::vector<std::pair<std::string, std::string>> settings;     ///< of the server, besides the user's
   /// false: the server knows no parameters.
   bool binds = true;
 

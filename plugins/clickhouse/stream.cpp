@@ -34,39 +34,43 @@ std::int64_t ClickhouseSource::PageBytes() const {
   return std::clamp<std::int64_t>(host.MemoryLimit() / kPagesInMemory, 64 << 10, page_bytes.value);
 }
 
-/// Keys, of the first columns of the sorting key, that cut the table's rows into so many parts of about the same size; not `even` where
-/// one key has the rows of several.
-std::vector<Key> ClickhouseSource::Borders(std::size_t columns, std::int64_t rows, std::int64_t parts, bool& even) {
+/// Keys above `from`, of the first columns of the sorting key, that cut the rows that are wanted into parts of the size that the table's `rows`
+/// have in so many parts.  Not `even` where one key has the rows of several.
+std::vector<Key> ClickhouseSource::Borders(std::size_t columns, const Key& from, std::int64_t rows, std::int64_t parts, bool& even) {
   const std::int64_t samples = std::min(kMostSampled, parts * kSamplesInRange), one_in = std::max<std::int64_t>(1, rows / samples);
   std::string given, order;
   for (std::size_t i = 0; i < columns; ++i) {
     given += (i ? ", " : "") + table_.Sample(table_.key[i]);
     order += (i ? ", " : "") + Quote(table_.key[i].name);
   }
-  Statement s = table_.Aggregate(given, 0, 0, "", false);
+  Statement s = table_.Sampled(given, from);
   s += " AND rand() % " + std::to_string(one_in) + " = 0 ORDER BY " + order;
   const auto sample = Connected().Ask(s, "cannot take a sample of the keys of \"" + table + "\"");
-  const std::size_t step = std::max<std::size_t>(1, sample.size() / static_cast<std::size_t>(parts));
+  const auto step = static_cast<std::size_t>(std::max<std::int64_t>(1, rows / (one_in * parts)));
   std::vector<Key> borders;
+  Key last = from;
   int repeats = 0;
   for (std::size_t i = step; i < sample.size(); i += step) {
     // As few columns as tell it from the border before: the server compares less.
     Key border = sample[i];
     if (border.size() != columns) continue;
-    const Key last = borders.empty() ? Key() : borders.back();
     std::size_t n = 0;
-    while (n < last.size() && last[n] == border[n]) ++n;
-    if (n < border.size()) border.resize(n + 1);
-    repeats = border == last ? repeats + 1 : 0;
-    even &= repeats < 2;
-    if (!repeats) borders.push_back(std::move(border));
+    while (n < std::min(last.size(), columns) && last[n] == border[n]) ++n;
+    if (n == columns) {
+      even &= ++repeats < 2;
+      continue;
+    }
+    repeats = 0;
+    border.resize(n + 1);
+    last = border;
+    borders.push_back(std::move(border));
   }
   return borders;
 }
 
-/// The borders of ranges that hold about a page each: keys of a sample of the table, every sixteenth.  One scan of the key's first
-/// column, and one of all of them where that is not enough.
-void ClickhouseSource::PlanRanges() {
+/// The borders of ranges from `from` on that hold about a page each: keys of a sample of the table, every sixteenth.  One scan of the key's
+/// first column, and one of all of them where that is not enough.
+void ClickhouseSource::PlanRanges(Key from) {
   Connection& c = Connected();
   Statement about;
   about.binds = table_.binds;
@@ -77,17 +81,14 @@ void ClickhouseSource::PlanRanges() {
     rows = std::atoll((*r)[0][0].c_str());
     bytes = std::atoll((*r)[0][1].c_str());
   }
-  ranges_.clear();
-  next_range_ = 0;
   std::vector<Key> borders;
   const std::int64_t wanted = bytes / PageBytes();
   if (rows > 0 && wanted > 1) {
     // The first column is cheap to read and mostly enough.
     bool even = true;
-    borders = Borders(1, rows, wanted, even);
-    if (!even && table_.key.size() > 1) borders = Borders(table_.key.size(), rows, wanted, even);
+    borders = Borders(1, from, rows, wanted, even);
+    if (!even && table_.key.size() > 1) borders = Borders(table_.key.size(), from, rows, wanted, even);
   }
-  Key from;
   for (Key& b : borders) {
     ranges_.push_back({from, b});
     from = std::move(b);
@@ -106,9 +107,9 @@ bool ClickhouseSource::NextRanges(Split& out, std::string& state) {
     parts.push_back(Pack(ranges_[next_range_].to));
   }
   out.state = Pack(parts);
-  std::vector<std::string> rest;
-  for (std::size_t i = next_range_; i < ranges_.size(); ++i) rest.push_back(Pack(ranges_[i].from));
-  state = Pack({std::to_string(next_range_), Pack(rest)});
+  // Not the other ranges, which would be as many again with each split: a run that goes on plans the rest anew, from here on.
+  if (next_range_ < ranges_.size()) state = Pack({std::to_string(next_range_), Pack(ranges_[next_range_].from)});
+  else state = Pack({std::to_string(next_range_)});
   return true;
 }
 

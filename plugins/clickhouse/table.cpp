@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 
 namespace etl::clickhouse {
 namespace {
@@ -22,6 +23,23 @@ std::int64_t DaysOf(int year, int month, int day) {   // of the civil calendar
 }
 
 std::string Head(const std::string& type) { return type.substr(0, type.find('(')); }
+
+/// The second of the earliest time that a column can hold, and of the latest.
+std::pair<std::int64_t, std::int64_t> EndsOf(const KeyColumn& k) {
+  switch (k.kind) {
+    case KeyColumn::Kind::kDate: return {0, std::int64_t{0xffff} * 86400};
+    case KeyColumn::Kind::kDateTime: return {0, 0xffffffff};
+    case KeyColumn::Kind::kDate32: case KeyColumn::Kind::kDateTime64: {
+      const std::int64_t first = DaysOf(1900, 1, 1) * 86400, last = DaysOf(2300, 1, 1) * 86400 - 1;
+      return {first, k.precision < 9 ? last : std::min(last, std::numeric_limits<std::int64_t>::max() / 1'000'000'000)};   // of Int64 nanoseconds
+    }
+    default: break;
+  }
+  const bool plain = k.type[0] == 'U';
+  const int bits = std::atoi(k.type.c_str() + (plain ? 4 : 3));
+  const std::int64_t last = bits == 64 ? std::numeric_limits<std::int64_t>::max() : (std::int64_t{1} << (plain ? bits : bits - 1)) - 1;
+  return {plain ? 0 : -last - 1, last};
+}
 
 }  // namespace
 
@@ -319,14 +337,30 @@ void Table::AddBound(Statement& s, const KeyColumn& k, const std::string& value)
   }
 }
 
+/// A time that the column can hold.
 void Table::AddTime(Statement& s, std::int64_t seconds) const {
   const KeyColumn& k = key[0];
-  const bool days = k.kind == KeyColumn::Kind::kDate || k.kind == KeyColumn::Kind::kDate32;
   if (k.kind == KeyColumn::Kind::kDateTime64) return AddBound(s, k, TimeText(seconds));
-  if (days) seconds = CeilDiv(seconds, 86400);
-  if (k.kind == KeyColumn::Kind::kDateTime) seconds = std::clamp<std::int64_t>(seconds, 0, 0xffffffff);
-  if (k.kind == KeyColumn::Kind::kDate) seconds = std::clamp<std::int64_t>(seconds, 0, 0xffff);
-  AddBound(s, k, std::to_string(seconds));
+  AddBound(s, k, std::to_string(CeilDiv(seconds, grain())));
+}
+
+/// A literal beyond the times that the column can hold would be another time: where all of them meet a condition it is left out, and
+/// where none does, there are no rows.
+void Table::AddWindow(Statement& s, std::int64_t from, std::int64_t to) const {
+  const std::string time = Quote(key[0].name);
+  const auto [first, last] = EndsOf(key[0]);
+  if (from > last || to <= first) {
+    s += " AND 0";
+    return;
+  }
+  if (from > first) {
+    s += " AND " + time + " >= ";
+    AddTime(s, from);
+  }
+  if (to <= last) {
+    s += " AND " + time + " < ";
+    AddTime(s, to);
+  }
 }
 
 /// Keys above (or equal to) `values` in the columns from `from` on: a > x OR (a = x AND (b > y ...)).
@@ -356,7 +390,6 @@ void Table::AddBelow(Statement& s, const Key& values, std::size_t from) const {
 }
 
 void Table::AddCursor(Statement& s, const Ask& ask) const {
-  const std::string time = Quote(key[0].name);
   if (ask.from.at == Cursor::At::kGroup) {
     for (std::size_t i = 0; i < key.size(); ++i) {
       s += " AND " + Quote(key[i].name) + " = ";
@@ -364,17 +397,18 @@ void Table::AddCursor(Statement& s, const Ask& ask) const {
     }
     return;
   }
-  s += " AND " + time + " >= ";
-  if (ask.from.at == Cursor::At::kTime) {
-    AddTime(s, ask.from.time);
-  } else {
+  if (ask.from.at != Cursor::At::kTime) {
+    s += " AND " + Quote(key[0].name) + " >= ";
     AddBound(s, key[0], ask.from.key.at(0));   // for the index, besides what follows
     s += " AND (";
     AddAbove(s, ask.from.key, 0, ask.from.at == Cursor::At::kKey);
     s += ")";
   }
-  s += " AND " + time + " < ";
-  AddTime(s, ask.to);
+  AddWindow(s, ask.from.at == Cursor::At::kTime ? ask.from.time : std::numeric_limits<std::int64_t>::min(), ask.to);
+  if (ask.below.empty()) return;
+  s += " AND (";
+  AddBelow(s, ask.below, 0);
+  s += ")";
 }
 
 void Table::AddOrder(Statement& s, bool all_columns) const {
@@ -390,6 +424,7 @@ void Table::AddOrder(Statement& s, bool all_columns) const {
 
 Statement Table::Page(const Ask& ask, const std::string& shard, bool all_columns) const {
   Statement s = Begin();
+  s.settings = page_settings;
   s += "SELECT " + List();
   AddFrom(s);
   AddWhere(s, shard);
@@ -451,16 +486,25 @@ Statement Table::Query(const std::string& query) const {
   return s;
 }
 
-std::string Table::Sample(const KeyColumn& k) const {
-  const std::string q = Quote(k.name);
+std::string Table::Sample(const KeyColumn& k, const std::string& of) const {
   switch (k.kind) {
-    case KeyColumn::Kind::kDate: return "toUInt16(" + q + ")";
-    case KeyColumn::Kind::kDate32: return "toInt32(" + q + ")";
-    case KeyColumn::Kind::kDateTime: return "toUInt32(" + q + ")";
-    case KeyColumn::Kind::kDateTime64: return "toString(" + q + ", 'UTC')";
-    default: return q;
+    case KeyColumn::Kind::kDate: return "toUInt16(" + of + ")";
+    case KeyColumn::Kind::kDate32: return "toInt32(" + of + ")";
+    case KeyColumn::Kind::kDateTime: return "toUInt32(" + of + ")";
+    case KeyColumn::Kind::kDateTime64: return "toString(" + of + ", 'UTC')";
+    default: return of;
   }
 }
+
+std::string Table::Now() const {
+  switch (key[0].kind) {
+    case KeyColumn::Kind::kDate: case KeyColumn::Kind::kDate32: return "toUInt16(toDate(now()))";   // its own day, not UTC's
+    case KeyColumn::Kind::kDateTime64: return "toString(now(), 'UTC')";
+    default: return "toUInt32(now())";
+  }
+}
+
+std::int64_t Table::grain() const { return key[0].kind == KeyColumn::Kind::kDate || key[0].kind == KeyColumn::Kind::kDate32 ? 86400 : 1; }
 
 Statement Table::Range(const Key& from, const Key& to, std::int64_t limit) const {
   Statement s = Begin();
@@ -481,6 +525,12 @@ Statement Table::Aggregate(const std::string& what, std::int64_t from, std::int6
   AddFrom(s);
   AddWhere(s, shard);
   if (bounded) AddCursor(s, {{Cursor::At::kTime, from, {}, 0}, to, 0});
+  return s;
+}
+
+Statement Table::Sampled(const std::string& what, const Key& from) const {
+  Statement s = Aggregate(what, 0, 0, "", false);
+  AddRange(s, from, {}, true);
   return s;
 }
 
@@ -535,10 +585,10 @@ std::int64_t Table::TimeOf(const std::string& text) const {
   }
 }
 
-bool Table::SameKey(const clickhouse::Page& page, std::int64_t a, std::int64_t b) const {
-  for (const KeyColumn& k : key) {
-    const CType& type = read[k.at].type;
-    const Col& col = page.columns[k.at];
+bool Table::SameKey(const clickhouse::Page& page, std::int64_t a, std::int64_t b, std::size_t columns) const {
+  for (std::size_t k = 0; k < columns; ++k) {
+    const CType& type = read[key[k].at].type;
+    const Col& col = page.columns[key[k].at];
     if (col.Value(type, a) != col.Value(type, b)) return false;
   }
   return true;

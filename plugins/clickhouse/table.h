@@ -35,6 +35,7 @@ class Table {
   std::vector<std::pair<std::string, std::string>> params;
   TypeOptions types;
   std::vector<std::string> wanted;            ///< empty: all
+  std::vector<std::pair<std::string, std::string>> page_settings;   ///< of the server, for pages
 
   /// Columns that are delivered come first; behind them those that only the key needs.
   std::vector<ReadColumn> read;
@@ -61,18 +62,26 @@ class Table {
   /// The same in the order of the key and all columns, from a key on, or behind it (offset -1), or of it alone from an offset on.
   Statement Ordered(const Key& from, const Key& to, std::int64_t offset, bool group, std::int64_t limit) const;
   Statement Query(const std::string& query) const;
-  /// SQL that gives a key column's values as KeyText does.
-  std::string Sample(const KeyColumn& column) const;
+  /// SQL that gives a key column's values, or `of` of them, as KeyText does.
+  std::string Sample(const KeyColumn& column) const { return Sample(column, Quote(column.name)); }
+  std::string Sample(const KeyColumn& column, const std::string& of) const;
   Statement Select() const;                   ///< all of it
   /// SELECT `what` FROM the table WHERE the user's condition AND time in [from, to) AND the shard.
   Statement Aggregate(const std::string& what, std::int64_t from, std::int64_t to, const std::string& shard, bool bounded) const;
+  /// SELECT `what` FROM the table WHERE the user's condition AND the key is `from` or above.
+  Statement Sampled(const std::string& what, const Key& from) const;
   /// SQL for the second of the time column.
   std::string Seconds(const std::string& of) const;
+  /// SQL for the server's own clock, as values of the time column's kind are given by Sample.
+  std::string Now() const;
+  /// Seconds between two values of the time column that follow each other: a day of dates.
+  std::int64_t grain() const;
 
   std::string KeyText(const clickhouse::Page& page, std::size_t k, std::int64_t row) const;
   Key KeyOf(const clickhouse::Page& page, std::int64_t row) const;
   std::int64_t TimeOf(const std::string& text) const;
-  bool SameKey(const clickhouse::Page& page, std::int64_t a, std::int64_t b) const;
+  /// In the first so many columns of the key.
+  bool SameKey(const clickhouse::Page& page, std::int64_t a, std::int64_t b, std::size_t columns) const;
 
  private:
   Statement Begin() const;
@@ -80,6 +89,7 @@ class Table {
   void AddWhere(Statement& s, const std::string& shard) const;
   void AddBound(Statement& s, const KeyColumn& k, const std::string& value) const;
   void AddTime(Statement& s, std::int64_t seconds) const;
+  void AddWindow(Statement& s, std::int64_t from, std::int64_t to) const;
   void AddCursor(Statement& s, const Ask& ask) const;
   void AddAbove(Statement& s, const Key& key, std::size_t from, bool equal) const;
   void AddRange(Statement& s, const Key& from, const Key& to, bool equal) const;

@@ -112,9 +112,8 @@ std::string Carried(const std::string& text, int depth = 0) {
   Parts p = Split(text);
   if (p.head == "LowCardinality") return Carried(p.args.at(0), depth + 1);
   if (p.head == "SimpleAggregateFunction") return Carried(p.args.at(p.args.size() - 1), depth + 1);
-  if (p.head == "JSON" || p.head == "Object" || p.head == "Dynamic" || p.head == "Variant") return "String";
+  if (p.head == "JSON" || p.head == "Object" || p.head == "Dynamic" || p.head == "Variant" || p.head == "Geometry") return "String";
   if (p.head == "BFloat16") return "Float32";
-  if (p.head.rfind("Interval", 0) == 0) return "Int64";
   if (p.head == "AggregateFunction" || p.head == "QBit") throw Fatal("its type " + p.head + " is a state inside the server; select what it stands for, as by finalizeAggregation()");
   if (p.head == "Array" || p.head == "Nullable" || p.head == "Map" || p.head == "Tuple" || p.head == "Nested") {
     std::string out;
@@ -201,6 +200,7 @@ CType Build(const std::string& text, const TypeOptions& options, int depth) {
     if (n < 1 || n > 1 << 20) throw Fatal("its type \"" + text + "\" is larger than is taken");
     return options.binary_fixed ? Leaf(text, Form::kFixed, n, FixedBinary(n)) : Leaf(text, Form::kPadded, n, Utf8());
   }
+  if (h.rfind("Interval", 0) == 0 && p.args.empty()) return Leaf(text, Form::kFixed, 8, Int64());   // 18.16 casts none to a number
   if (h == "UUID") return Leaf(text, Form::kUuid, 16, Utf8());
   if (h == "IPv4") return Leaf(text, Form::kIpv4, 4, Utf8());
   if (h == "IPv6") return Leaf(text, Form::kIpv6, 16, Utf8());
@@ -281,9 +281,9 @@ Asked Understand(const std::string& type, const TypeOptions& options) {
   Asked out;
   const std::string head = Split(type).head;
   if (carried != type) out.cast = carried;
-  const bool json = head == "JSON" || head == "Object" || head == "Dynamic" || head == "Variant";
+  const bool json = head == "JSON" || head == "Object" || head == "Dynamic" || head == "Variant" || head == "Geometry";
   if (json) out.cast = "JSON";
-  out.type = Build(head == "Variant" || head == "Dynamic" ? "Nullable(String)" : carried, options);
+  out.type = Build(head == "Variant" || head == "Dynamic" || head == "Geometry" ? "Nullable(String)" : carried, options);
   if (json) out.type.arrow = Json();
   return out;
 }

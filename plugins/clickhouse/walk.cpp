@@ -5,14 +5,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 
 namespace etl::clickhouse {
 namespace {
 
 constexpr std::int64_t kNear = 120;   // seconds
+constexpr double kInside = 1.25;      // limits
+constexpr double kAlike = 0.1;        // likewise
 
 }  // namespace
+
+std::int64_t AlignDown(std::int64_t time, std::int64_t grain) { return time - ((time % grain) + grain) % grain; }
+std::int64_t AlignUp(std::int64_t time, std::int64_t grain) { return AlignDown(time + grain - 1, grain); }
 
 std::string Cursor::Save() const {
   std::vector<std::string> parts = {std::to_string(static_cast<int>(at)), std::to_string(time), std::to_string(offset)};
@@ -31,6 +37,18 @@ Cursor Cursor::Load(std::string_view text) {
   return c;
 }
 
+/// A second that a page begins or ends in has not all of its rows there, and where it holds most of them says nothing of the minute.
+void Walk::Learn(const Ask& ask, const Got& got, Rates& rates) const {
+  if (!ask.below.empty()) return;
+  const bool full = got.rows >= ask.limit, inside = got.rows && ask.from.at != Cursor::At::kTime && got.first_time == ask.from.time;
+  const std::int64_t begin = ask.from.time + inside, end = full ? got.last_time : ask.to;
+  const std::int64_t rows = got.rows - (inside ? got.in_first : 0) - (full ? got.in_last : 0);
+  const std::int64_t first = full ? std::max(got.first_time, begin) : begin;
+  if (first - begin > 1) rates.Learn(begin, first, 0);
+  if (end > first) rates.Learn(first, end, full ? std::max<std::int64_t>(rows, 1) : rows);
+  else if (full && inside && end > ask.from.time) rates.Learn(ask.from.time, end, std::max<std::int64_t>(got.whole, 1));   // of two seconds, neither whole
+}
+
 std::int64_t Walk::Take(const Ask& ask, const Got& got, Rates* rates) {
   const std::int64_t begin = ask.from.time;
   if (ask.from.at == Cursor::At::kGroup) {
@@ -38,19 +56,19 @@ std::int64_t Walk::Take(const Ask& ask, const Got& got, Rates* rates) {
       cursor_.offset += got.rows;
     } else {
       // A hot second says nothing of the minute that it is in.
-      if (seconds_) cursor_ = {Cursor::At::kTime, cursor_.time + 1, {}, 0};
+      if (grain_) cursor_ = {Cursor::At::kTime, cursor_.time + grain_, {}, 0};
       else cursor_ = {Cursor::At::kAfter, cursor_.time, std::move(cursor_.key), 0};
     }
     return got.rows;
   }
-  if (got.rows < ask.limit) {
-    cursor_ = {Cursor::At::kTime, std::max(ask.to, begin), {}, 0};
-    if (rates) rates->Learn(begin, ask.to, got.rows);
+  if (rates) Learn(ask, got, *rates);
+  if (got.rows < ask.limit && !ask.below.empty()) {
+    cursor_ = {Cursor::At::kKey, begin, ask.below, 0};
     return got.rows;
   }
-  if (rates) {
-    if (got.first_time - begin > 1) rates->Learn(begin, got.first_time, 0);
-    if (got.last_time > got.first_time) rates->Learn(got.first_time, got.last_time, std::max<std::int64_t>(got.whole, 1));
+  if (got.rows < ask.limit) {
+    cursor_ = {Cursor::At::kTime, std::max(ask.to, begin), {}, 0};
+    return got.rows;
   }
   cursor_.key = got.last;
   cursor_.time = got.last_time;
@@ -71,18 +89,45 @@ std::int64_t Reach::Next(const Rates& rates, const Cursor& from, std::int64_t li
   const double boost = static_cast<double>(1LL << std::min(2 * std::max(short_ - 1, 0), 40));
   const bool known = rates.Knows(from.time) && rates.Knows(from.time + last_);
   // A second with more than a page says nothing of those behind it: near by, so that its other pages are not looked for in hours.
-  const std::int64_t most = hot_ ? kNear : known ? std::max<std::int64_t>(last_ * 64, 86400) : last_ * (short_ ? 8 : 16);
-  const std::int64_t to = rates.Reach(from.time, limits_ * factor_ * boost * static_cast<double>(limit), std::max<std::int64_t>(most, 2));
-  return std::min(std::max(to, from.time + 1), end);
+  const std::int64_t most = hot_ ? std::max({last_, kNear, grain_}) : known ? std::max<std::int64_t>(last_ * 64, 86400) : last_ * (short_ ? 8 : 16);
+  const std::int64_t to = rates.Reach(from.time, limits_ * factor_ * boost * static_cast<double>(limit), std::max<std::int64_t>(most, 2 * grain_));
+  return std::min(AlignUp(std::max(to, from.time + 1), grain_), end);
 }
 
 void Reach::Took(const Ask& ask, const Got& got) {
-  if (ask.from.at == Cursor::At::kGroup) return;
+  if (ask.from.at == Cursor::At::kGroup || !ask.below.empty()) return;
   short_ = got.rows < ask.limit / 2 ? short_ + 1 : 0;
-  // Of a full page: how far it came, not how far it was to reach.
-  last_ = got.rows < ask.limit ? ask.to - ask.from.time : got.last_time - got.first_time;
-  last_ = std::max<std::int64_t>(last_, 1);
   hot_ = got.rows >= ask.limit && got.last_time == got.first_time;
+  if (hot_) return;
+  // Of a full page: how far it came, not how far it was to reach.
+  last_ = std::max(got.rows < ask.limit ? ask.to - ask.from.time : got.last_time - got.first_time, grain_);
+}
+
+Key Inside::Below(const Cursor& from, std::int64_t limit) const {
+  if (from.at != Cursor::At::kKey || from.key[0] != second_ || !begins_ || short_ * 20 > bounded_ + 20) return {};
+  const double at = from.key.size() > 1 ? std::strtod(from.key[1].c_str(), nullptr) : first_, further = kInside * static_cast<double>(limit) * a_row_, to = std::floor(at + further);
+  if (further < std::max(1.0, std::abs(at) * 0x1p-50) || to >= most_) return {};
+  char text[64];
+  std::snprintf(text, sizeof text, "%.0f", to);
+  return {second_, text};
+}
+
+void Inside::Took(const Ask& ask, const Got& got) {
+  const bool other = got.rows >= ask.limit && got.last[0] != second_;
+  bounded_ += !ask.below.empty();
+  if (got.rows < ask.limit) {
+    short_ += !ask.below.empty();
+    second_.clear();
+  } else if (got.in_last >= ask.limit / 20) {
+    second_ = got.last[0];
+    first_ = got.first_within;
+    a_row_ = (got.last_within - first_) / static_cast<double>(got.in_last);
+    if (other) begins_ = std::abs(first_ - least_) <= kAlike * static_cast<double>(ask.limit) * a_row_;
+  }
+  if (got.rows) {
+    least_ = least_ < most_ ? std::min(least_, got.least_within) : got.least_within;
+    most_ = std::max(most_, got.most_within);
+  }
 }
 
 void Reach::Smaller() { factor_ = std::max(factor_ / 2, 1.0 / 64); }

@@ -18,6 +18,10 @@ namespace etl::clickhouse {
 
 using Key = std::vector<std::string>;   ///< values of the key's columns as text, the time first
 
+/// The next time, or the last one, that is a whole number of grains: seconds, or days of a column of dates.
+std::int64_t AlignUp(std::int64_t time, std::int64_t grain);
+std::int64_t AlignDown(std::int64_t time, std::int64_t grain);
+
 struct Cursor {
   enum class At { kTime, kKey, kAfter, kGroup };
   At at = At::kTime;
@@ -32,21 +36,24 @@ struct Ask {
   Cursor from;
   std::int64_t to = 0;       ///< second; rows before it
   std::int64_t limit = 0;
+  Key below{};                ///< not empty: rows before this key, of the second of `from`
 };
 
 struct Got {
   std::int64_t rows = 0;
   std::int64_t whole = 0;    ///< rows before the first with the last row's key
   Key last;                  ///< the last row's key
+  double first_within = 0, last_within = 0, least_within = 0, most_within = 0;   ///< of the key's next column, for Inside: in the last second, in all
   std::int64_t first_time = 0, last_time = 0;   ///< seconds of the first and last row
+  std::int64_t in_first = 0, in_last = 0;       ///< rows of these seconds
 };
 
 /// One thread at a time.
 class Walk {
  public:
   /// `ordered`: pages come in an order over all columns, so that a page of one key alone need not be read again for the first offset.
-  /// `seconds`: the key is the time alone, in whole seconds, so that behind a second is the next one.
-  Walk(Cursor from, bool ordered, bool seconds) : cursor_(std::move(from)), ordered_(ordered), seconds_(seconds) {}
+  /// `grain`: the key is the time alone, in units of so many seconds, so that behind one is the next; 0: there is more to it.
+  Walk(Cursor from, bool ordered, std::int64_t grain) : cursor_(std::move(from)), ordered_(ordered), grain_(grain) {}
   const Cursor& cursor() const { return cursor_; }
   bool Done(std::int64_t end) const { return cursor_.at != Cursor::At::kGroup && cursor_.time >= end; }
   Ask Next(std::int64_t to, std::int64_t limit) const { return {cursor_, to, limit}; }
@@ -54,15 +61,17 @@ class Walk {
   std::int64_t Take(const Ask& ask, const Got& got, Rates* rates);
 
  private:
+  void Learn(const Ask& ask, const Got& got, Rates& rates) const;
   Cursor cursor_;
-  bool ordered_, seconds_;
+  bool ordered_;
+  std::int64_t grain_;
 };
 
 /// How far the next request reaches.  One thread at a time.
 class Reach {
  public:
-  /// `slice`: seconds of the first.
-  Reach(double limits, std::int64_t slice) : limits_(limits), last_(slice) {}
+  /// `slice`: seconds of the first.  `grain`: no request ends between two of these, as one of an hour would ask for a day of dates or for none.
+  Reach(double limits, std::int64_t slice, std::int64_t grain = 1) : limits_(limits), last_(slice), grain_(grain) {}
   std::int64_t Next(const Rates& rates, const Cursor& from, std::int64_t limit, std::int64_t end) const;
   void Took(const Ask& ask, const Got& got);
   /// The server had trouble with it, or answers quickly again.
@@ -72,9 +81,28 @@ class Reach {
 
  private:
   double limits_, factor_ = 1;
-  std::int64_t last_;          ///< seconds of the last window
-  bool hot_ = false;           ///< the last page was of one second
+  std::int64_t last_;          ///< seconds of the last window that was not of one second alone, or day
+  std::int64_t grain_;
+  bool hot_ = false;           ///< the last page was of one second, or day
   int short_ = 0;              ///< answers in a row that were less than half full
+};
+
+/// Inside of a second with many pages: a bound for the next column of the key as well, for servers that sort all that they are asked
+/// for.  A page that it cuts short costs a request: what lies behind the largest value seen is left open, as the second may end there,
+/// and so is a second that does not begin where others do, as with numbers that grow with the time.
+/// One thread at a time.
+class Inside {
+ public:
+  /// Empty: no bound.
+  Key Below(const Cursor& from, std::int64_t limit) const;
+  void Took(const Ask& ask, const Got& got);
+
+ private:
+  std::string second_;         ///< of which the next two are known
+  double first_ = 0, a_row_ = 0;   ///< its first row seen, and how far apart they are
+  double least_ = 0, most_ = 0;
+  bool begins_ = false;        ///< where others do
+  int bounded_ = 0, short_ = 0;
 };
 
 }  // namespace etl::clickhouse

@@ -1,7 +1,10 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -22,6 +25,14 @@ Lines RowsOf(const std::vector<ReadBatch>& batches) {
   Lines rows;
   for (const ReadBatch& b : batches) rows.insert(rows.end(), b.rows.begin(), b.rows.end());
   return rows;
+}
+
+/// What a field is in a file, one character after the other.
+std::string Field(const std::string& text, char delimiter, const std::string& null) {
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
+  const bool special = text.find_first_of(std::string("\"\n\r") + delimiter) != text.npos;
+  return special || text == null ? quoted + "\"" : text;
 }
 
 }  // namespace
@@ -256,5 +267,80 @@ TEST_CASE("text that is not UTF-8 is rejected or replaced") {
     sink.Flush();
     CHECK(ReadFile(file) == (replace ? "x\na\nb\xEF\xBF\xBDz\n" : "x\na\n"));
     CHECK(sink.worker().host.rejects.size() == (replace ? 0 : 1));
+  }
+}
+
+TEST_CASE("random rows, whole or a slice of a batch, are quoted where they must be and nowhere else") {
+  const std::uint64_t seed = std::random_device{}();
+  MESSAGE("seed ", seed);
+  std::mt19937_64 random(seed);
+  const auto below = [&random](std::uint64_t n) { return random() % n; };
+  TempDir dir;
+  const etl::Schema schema{{"i", etl::Int32()}, {"u", etl::UInt64()}, {"d", etl::Date32()}, {"s", etl::Utf8()}};
+  for (int round = 0; round < 300; ++round) {
+    const char delimiter = ",;|1-"[below(5)];
+    const std::string null = std::vector<std::string>{"", "NULL", "1", "2024-02-29"}[below(4)];
+    const std::string file = dir / "a.csv";
+    TestSink sink("csv", {{"path", "\"" + file + "\""}, {"delimiter", std::string("\"") + delimiter + "\""}, {"header", "false"},
+                          {"null", "\"" + null + "\""}}, schema);
+    sink.Begin();
+    sink.Open();
+    etl::Batch batch(schema);
+    using Fields = std::vector<std::optional<std::string>>;   // without: null
+    std::vector<Fields> rows;
+    std::vector<std::size_t> bad;
+    const std::string alphabets[] = {"abcxyz019_", "ab\",;|\n\r\\", "\"", std::string("a\0\x7f\"", 4)};
+    for (std::size_t r = 0; r < 40; ++r) {
+      const auto i = static_cast<std::int32_t>(random() >> below(64));
+      const std::uint64_t u = random() >> below(64);
+      const bool leap = below(2) == 0;
+      std::string text;
+      const std::string& alphabet = alphabets[below(4)];
+      for (std::size_t n = below(2) ? below(20) : below(200); n > 0; --n) text += alphabet[below(alphabet.size())];
+      if (below(4) == 0) text.insert(below(text.size() + 1), "\xC3\xA9");
+      if (below(8) == 0) text = null;
+      if (below(16) == 0) {
+        text.insert(below(text.size() + 1), "\xFF");
+        bad.push_back(r);
+      }
+      Fields fields{std::to_string(i), std::to_string(u), leap ? "2024-02-29" : "1969-12-31", text};
+      batch[0].Append(i);
+      batch[1].Append(u);
+      batch[2].Append(leap ? 19782 : -1);
+      if (below(8) == 0 && (bad.empty() || bad.back() != r)) {
+        batch[3].Null();
+        fields[3].reset();
+      } else {
+        batch[3].Append(text);
+      }
+      rows.push_back(fields);
+    }
+    ArrowArray array;
+    batch.Finish(&array);
+    const std::size_t first = below(rows.size()), count = below(rows.size() - first) + 1;
+    array.offset = static_cast<std::int64_t>(first);
+    array.length = static_cast<std::int64_t>(count);
+    etl_batch slice{sizeof slice, 0, 1, 0, &array, nullptr, 0};
+    etl_error error{};
+    CHECK(FindComponent('k', "csv").sink->write(sink.worker().self(), &slice, &error) == ETL_PENDING);
+    if (array.release) array.release(&array);
+    sink.Flush();
+    std::string expected;
+    std::vector<std::uint64_t> rejected;
+    for (std::size_t r = first; r < first + count; ++r) {
+      if (std::find(bad.begin(), bad.end(), r) != bad.end()) {
+        rejected.push_back(r - first);
+        continue;
+      }
+      for (std::size_t c = 0; c < 4; ++c) {
+        if (c) expected += delimiter;
+        expected += rows[r][c] ? Field(*rows[r][c], delimiter, null) : null;
+      }
+      expected += '\n';
+    }
+    REQUIRE(ReadFile(file) == expected);
+    std::vector<std::uint64_t> said;
+    for (const Rejected& r : sink.worker().host.rejects) said.push_back(r.row);
+    REQUIRE(said == rejected);
   }
 }

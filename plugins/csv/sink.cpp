@@ -2,28 +2,14 @@
 #include "sink.h"
 
 #include <algorithm>
-#include <cstring>
 #include <stdexcept>
 
 namespace etl::csv {
 namespace {
 
-constexpr std::uint64_t kOnes = 0x0101010101010101u;
-
-/// Bit 7 of each byte that is zero; above the first one also of others.
-std::uint64_t Zeros(std::uint64_t word) { return (word - kOnes) & ~word & (kOnes << 7); }
-
-template <class T>
-std::uint64_t Load(const char* from) {
-  return arrow::Load<T>(from);
-}
-
-/// Up to seven bytes, and zeros.
-std::uint64_t LoadPart(const char* s, std::size_t n) {
-  if (n >= 4) return Load<std::uint32_t>(s) | Load<std::uint32_t>(s + n - 4) << (n - 4) * 8;
-  if (n == 0) return 0;
-  return Load<std::uint8_t>(s) | Load<std::uint8_t>(s + n / 2) << n / 2 * 8 | Load<std::uint8_t>(s + n - 1) << (n - 1) * 8;
-}
+using json_detail::Bits;
+using json_detail::kBlock;
+using json_detail::Sixteen;
 
 }  // namespace
 
@@ -40,48 +26,49 @@ void CsvSink::Prepare(const ArrowSchema& in) {
   options.bad_text = on_invalid_utf8 == "replace" ? JsonBadText::kReplace : JsonBadText::kThrow;
   writer_ = std::make_unique<JsonWriter>(in, options);
   columns_.clear();
+  constexpr std::string_view kDigits = "-0123456789";
+  const bool like_integer = kDigits.find(delimiter) != kDigits.npos || (!null.empty() && null.find_first_not_of(kDigits) == null.npos);
   for (std::int64_t i = 0; i < in.n_children; ++i) {
     const ArrowSchema& child = *in.children[i];
-    Plan plan{child.name ? child.name : "", Form::kJson, arrow::ParseFormat(child.format)};
+    Plan plan{child.name ? child.name : "", Form::kJson, arrow::ParseFormat(child.format), nullptr, {}};
     using arrow::Kind;
     switch (plan.format.kind) {
       case Kind::kInt8: case Kind::kInt16: case Kind::kInt32: case Kind::kInt64:
-      case Kind::kUInt8: case Kind::kUInt16: case Kind::kUInt32: plan.form = Form::kInteger; break;
+      case Kind::kUInt8: case Kind::kUInt16: case Kind::kUInt32: case Kind::kUInt64: plan.form = Form::kInteger; break;
       case Kind::kFloat16: case Kind::kFloat32: case Kind::kFloat64: plan.form = Form::kFloat; break;
       case Kind::kUtf8: plan.form = Form::kText; break;
-      case Kind::kBinary: case Kind::kFixedBinary: case Kind::kDate32: case Kind::kDate64: case Kind::kTime:
-      case Kind::kTimestamp: case Kind::kDuration: case Kind::kMonths: case Kind::kDayTime: case Kind::kMonthDayNano:
-        plan.form = Form::kQuotedByJson; break;
+      case Kind::kDate32: case Kind::kDate64: case Kind::kTime: case Kind::kTimestamp: plan.form = Form::kMoment; break;
+      case Kind::kBinary: case Kind::kFixedBinary: case Kind::kDuration: case Kind::kMonths: case Kind::kDayTime:
+      case Kind::kMonthDayNano: plan.form = Form::kQuotedByJson; break;
       default: break;
     }
-    if (child.dictionary) plan.form = Form::kJson;
+    if (child.dictionary || (like_integer && plan.form == Form::kInteger)) plan.form = Form::kJson;
     columns_.push_back(std::move(plan));
   }
-  delimiters_ = kOnes * static_cast<unsigned char>(delimiter[0]);
+  delimiters_ = Sixteen{} + static_cast<signed char>(delimiter[0]);
 }
 
-void CsvSink::AppendHead(std::string& out) {
+void CsvSink::AppendHead(Tail& out) {
   if (!header) return;
-  json_detail::Tail tail(out, 0);
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    if (i) tail.Append(delimiter);
-    AppendField(columns_[i].name, tail);
+    if (i) out.Append(delimiter);
+    AppendField(columns_[i].name, nullptr, out);
   }
-  tail.Append("\n");
-  tail.Keep();
+  out.Append("\n");
 }
 
-void CsvSink::AppendRows(const Rows& in, std::string& out) {
-  json_detail::Tail tail(out, row_bytes_ * static_cast<std::size_t>(in.size()));
+void CsvSink::AppendRows(const Rows& in, std::int64_t first, std::int64_t count, Tail& out) {
+  for (std::size_t c = 0; c < columns_.size(); ++c) {
+    Plan& plan = columns_[c];
+    if (plan.form == Form::kText) plan.readable_end = json_detail::ReadableEnd(plan.format.layout, *in.array().children[c]);
+  }
   std::string reason;
-  for (std::int64_t row = 0; row < in.size(); ++row) {
-    const auto before = tail.p - tail.begin();
-    if (AppendRow(in, row, tail, reason)) continue;
-    tail.p = tail.begin() + before;
+  for (std::int64_t row = first; row < first + count; ++row) {
+    const auto before = out.p - out.begin();
+    if (AppendRow(in, row, out, reason)) continue;
+    out.p = out.begin() + before;
     host.Reject(in.row(row), reason);
   }
-  const std::size_t written = tail.Keep();
-  if (in.size()) row_bytes_ = written / static_cast<std::size_t>(in.size()) + 32;
 }
 
 bool CsvSink::AppendRow(const Rows& in, std::int64_t row, Tail& out, std::string& reason) {
@@ -90,24 +77,26 @@ bool CsvSink::AppendRow(const Rows& in, std::int64_t row, Tail& out, std::string
     if (c) out.Put(delimiter[0]);
     if (!AppendValue(c, in, row, out, reason)) return false;
   }
-  out.Append("\n");
+  out.Need(1);
+  out.Put('\n');
   return true;
 }
 
 bool CsvSink::AppendValue(std::size_t column, const Rows& in, std::int64_t row, Tail& out, std::string& reason) {
-  const Plan& plan = columns_[column];
+  Plan& plan = columns_[column];
   const ArrowArray& array = *in.array().children[column];
   const std::int64_t at = row + in.array().offset;
   if (plan.format.kind == arrow::Kind::kNull || (arrow::HasValidity(plan.format.layout) && arrow::IsNull(array, at))) {
     out.Append(null);
     return true;
   }
-  out.Need(64);
   switch (plan.form) {
     case Form::kInteger:
-      json_detail::PutNumber(arrow::IntegerAt(plan.format.kind, array.buffers[1], at + array.offset), out);
+      out.Need(32);
+      json_detail::PutInteger(plan.format.kind, array.buffers[1], at + array.offset, out);
       return true;
     case Form::kFloat: {
+      out.Need(64);
       const void* const values = array.buffers[1];
       const std::int64_t i = at + array.offset;
       if (plan.format.kind == arrow::Kind::kFloat64) json_detail::PutNumber(arrow::ValueAt<double>(values, i), out);
@@ -116,9 +105,22 @@ bool CsvSink::AppendValue(std::size_t column, const Rows& in, std::int64_t row, 
       return true;
     }
     case Form::kText: return AppendText(column, arrow::TextAt(plan.format.layout, array, at), out, reason);
+    case Form::kMoment: {
+      const std::int64_t value = json_detail::MomentAt(plan.format, array.buffers[1], at + array.offset);
+      if (plan.last.Put(value, out)) return true;
+      const auto start = out.p - out.begin();
+      if (!AppendJson(column, in, row, out, reason)) return false;
+      const char* const text = out.begin() + start;
+      plan.last.Keep(value, text, static_cast<std::size_t>(out.p - text));
+      return true;
+    }
     case Form::kQuotedByJson:
     case Form::kJson: break;
   }
+  return AppendJson(column, in, row, out, reason);
+}
+
+bool CsvSink::AppendJson(std::size_t column, const Rows& in, std::int64_t row, Tail& out, std::string& reason) {
   scratch_.clear();
   try {
     writer_->Value(column, in.array(), row, scratch_);
@@ -127,15 +129,17 @@ bool CsvSink::AppendValue(std::size_t column, const Rows& in, std::int64_t row, 
     return false;
   }
   std::string_view written = scratch_;
-  if (plan.form == Form::kQuotedByJson && written.front() == '"') written = written.substr(1, written.size() - 2);
-  AppendField(written, out);
+  if (columns_[column].form != Form::kJson && written.front() == '"') written = written.substr(1, written.size() - 2);
+  AppendField(written, nullptr, out);
   return true;
 }
 
 bool CsvSink::AppendText(std::size_t column, std::string_view text, Tail& out, std::string& reason) {
-  const std::size_t valid = ValidUtf8(text);
+  const char* const readable_end = columns_[column].readable_end;
+  const Found found = Look(text, readable_end);
+  const std::size_t valid = found.not_ascii ? ValidUtf8(text) : text.size();
   if (valid == text.size()) {
-    AppendField(text, out);
+    AppendField(text, found, readable_end, out);
     return true;
   }
   if (on_invalid_utf8 == "error") {
@@ -150,55 +154,62 @@ bool CsvSink::AppendText(std::size_t column, std::string_view text, Tail& out, s
     repaired += "\xEF\xBF\xBD";
     text.remove_prefix(good + 1);
   }
-  AppendField(repaired, out);
+  AppendField(repaired, nullptr, out);
   return true;
 }
 
-/// Some of the eight bytes need quotes around them.
-bool CsvSink::IsSpecial(std::uint64_t w) const {
-  return (Zeros(w ^ delimiters_) | Zeros(w ^ (kOnes * '"')) | Zeros(w ^ (kOnes * '\n')) | Zeros(w ^ (kOnes * '\r'))) != 0;
-}
-
-void CsvSink::AppendField(std::string_view text, Tail& out) const {
+CsvSink::Found CsvSink::Look(std::string_view text, const char* readable_end) const {
   const char* const s = text.data();
   const std::size_t n = text.size();
-  if (text == null) return AppendQuoted(text, out);
-  if (n <= 16) {   // most fields: without a call
-    out.Need(16);
-    const std::uint64_t first = n >= 8 ? Load<std::uint64_t>(s) : LoadPart(s, n), last = n > 8 ? Load<std::uint64_t>(s + n - 8) : 0;
-    if (IsSpecial(first) || IsSpecial(last)) return AppendQuoted(text, out);
-    std::memcpy(out.p, &first, 8);
-    if (n > 8) std::memcpy(out.p + n - 8, &last, 8);
-    out.p += n;
-    return;
+  if (n < 16) {
+    return json_detail::WithRoom(s, n, readable_end, [&](const char* from) -> Found {
+      const auto bytes = arrow::Load<Sixteen>(from);
+      const std::uint64_t within = (std::uint64_t{1} << n) - 1;
+      return {(Bits(Special(bytes)) & within) != 0, (Bits(bytes < 0) & within) != 0};
+    });
   }
-  for (std::size_t i = 0; i + 8 <= n; i += 8) {
-    if (IsSpecial(Load<std::uint64_t>(s + i))) return AppendQuoted(text, out);
-  }
-  if (IsSpecial(Load<std::uint64_t>(s + n - 8))) return AppendQuoted(text, out);
-  out.Append(text);
+  Sixteen special{}, any{};
+  const auto look = [&](std::size_t at) {
+    const auto bytes = arrow::Load<Sixteen>(s + at);
+    special |= Special(bytes);
+    any |= bytes;
+  };
+  for (std::size_t i = 0; i + 16 < n; i += 16) look(i);
+  look(n - 16);
+  return {Bits(special) != 0, Bits(any < 0) != 0};
 }
 
-void CsvSink::AppendQuoted(std::string_view text, Tail& out) const {
-  out.Need(2 * text.size() + 16);
+/// The bytes that need quotes around them.
+CsvSink::Sixteen CsvSink::Special(Sixteen bytes) const {
+  return (bytes == delimiters_) | (bytes == '"') | (bytes == '\n') | (bytes == '\r');
+}
+
+void CsvSink::AppendField(std::string_view text, const char* readable_end, Tail& out) const {
+  AppendField(text, Look(text, readable_end), readable_end, out);
+}
+
+void CsvSink::AppendField(std::string_view text, Found found, const char* readable_end, Tail& out) const {
+  if (found.special || text == null) return AppendQuoted(text, readable_end, out);
+  const char* const s = text.data();
+  if (text.size() > kBlock) return out.Append(text);
+  out.Need(2 * kBlock);
+  out.p = json_detail::WithRoom(s, text.size(), readable_end, [&](const char* from) {
+    return json_detail::CopyPart(from, from + text.size(), out.p);
+  });
+}
+
+void CsvSink::AppendQuoted(std::string_view text, const char* readable_end, Tail& out) const {
+  out.Need(2 * text.size() + 2 * kBlock);
   out.Put('"');
-  const char *s = text.data(), *const end = s + text.size();
-  char* p = out.p;
-  const auto doubled = [&p](char c) {   // without a branch: quotes come where they like
-    p[0] = p[1] = c;
-    p += 1 + (c == '"');
-  };
-  for (; end - s >= 8; s += 8) {
-    const std::uint64_t word = Load<std::uint64_t>(s);
-    if (Zeros(word ^ (kOnes * '"'))) {
-      for (int i = 0; i < 8; ++i) doubled(s[i]);
-    } else {
-      std::memcpy(p, &word, 8);
-      p += 8;
-    }
+  for (std::size_t done = 0; done < text.size(); done += kBlock) {
+    const std::size_t n = std::min(text.size() - done, kBlock);
+    out.p = json_detail::WithRoom(text.data() + done, n, readable_end, [&](const char* from) {
+      std::uint64_t quotes = 0;
+      for (std::size_t i = 0; i < n; i += 16) quotes |= Bits(arrow::Load<Sixteen>(from + i) == '"') << i;
+      if (n < kBlock) quotes &= (std::uint64_t{1} << n) - 1;
+      return json_detail::CopyEscaped(from, n, quotes, '"', out.p);
+    });
   }
-  for (; s < end; ++s) doubled(*s);
-  out.p = p;
   out.Put('"');
 }
 

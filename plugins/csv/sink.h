@@ -33,30 +33,40 @@ class CsvSink : public files::FileSink {
 
  protected:
   void Prepare(const ArrowSchema& in) override;
-  void AppendHead(std::string& out) override;
-  void AppendRows(const Rows& in, std::string& out) override;
+  void AppendHead(json_detail::Tail& out) override;
+  void AppendRows(const Rows& in, std::int64_t first, std::int64_t count, json_detail::Tail& out) override;
 
  private:
   using Tail = json_detail::Tail;
-  enum class Form { kInteger, kFloat, kText, kQuotedByJson, kJson };
+  using Sixteen = json_detail::Sixteen;
+  enum class Form { kInteger, kFloat, kMoment, kText, kQuotedByJson, kJson };
   struct Plan {
     std::string name;
     Form form;
     arrow::Format format;
+    const char* readable_end = nullptr;    // of this batch's texts
+    json_detail::LastMoment last;
+  };
+  /// What stands in a text.
+  struct Found {
+    bool special, not_ascii;
   };
 
   /// False, and why, when the row cannot be written.
   bool AppendRow(const Rows& in, std::int64_t row, Tail& out, std::string& reason);
   bool AppendValue(std::size_t column, const Rows& in, std::int64_t row, Tail& out, std::string& reason);
   bool AppendText(std::size_t column, std::string_view text, Tail& out, std::string& reason);
-  bool IsSpecial(std::uint64_t bytes) const;
-  void AppendField(std::string_view text, Tail& out) const;
-  void AppendQuoted(std::string_view text, Tail& out) const;
+  bool AppendJson(std::size_t column, const Rows& in, std::int64_t row, Tail& out, std::string& reason);
+  Found Look(std::string_view text, const char* readable_end) const;
+  Sixteen Special(Sixteen bytes) const;
+  /// readable_end: as json_detail::PutText has it.
+  void AppendField(std::string_view text, const char* readable_end, Tail& out) const;
+  void AppendField(std::string_view text, Found found, const char* readable_end, Tail& out) const;
+  void AppendQuoted(std::string_view text, const char* readable_end, Tail& out) const;
 
   std::vector<Plan> columns_;
   std::unique_ptr<JsonWriter> writer_;
-  std::uint64_t delimiters_ = 0;    // eight of them
-  std::size_t row_bytes_ = 64;
+  Sixteen delimiters_{};
   std::string scratch_;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "file_sink.h"
 
+#include <algorithm>
 #include <charconv>
 #include <ctime>
 
@@ -45,19 +46,23 @@ void FileSink::Open(const ArrowSchema& in, std::string_view state) {
   }
   const Compression how = compression == "auto" ? CompressionOfName(path) : CompressionOf(compression);
   output_ = std::make_unique<Output>(file_, how, static_cast<int>(level), mode, length);
-  if (output_->fresh()) AppendHead(output_->buffer());
+  if (output_->fresh()) output_->Append(0, [this](json_detail::Tail& out) { AppendHead(out); });
 }
 
 Written FileSink::Write(const Rows& in) {
   // Before the rows are taken over: if this fails, the host gives them again.
   output_->Drain();
-  std::string& buffer = output_->buffer();
-  const std::size_t before = buffer.size();
-  try {
-    AppendRows(in, buffer);
-  } catch (...) {
-    buffer.resize(before);
-    throw;
+  // Then in parts, which the processor still has at hand when they are copied to the file.
+  constexpr std::int64_t kPart = 1024;
+  for (std::int64_t first = 0; first < in.size(); first += kPart) {
+    const std::int64_t count = std::min(kPart, in.size() - first);
+    try {
+      output_->Append(0, [&](json_detail::Tail& out) { AppendRows(in, first, count, out); });
+    } catch (const std::bad_alloc&) {
+      if (first == 0) throw;
+      throw Fatal("out of memory while writing " + file_);   // the rows before may be in the file
+    }
+    output_->TryDrain();
   }
   return Written::kPending;
 }

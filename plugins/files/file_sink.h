@@ -33,9 +33,10 @@ class FileSink : public Sink {
   /// The schema is known; refuses types that it cannot write by ConfigError or Fatal.
   virtual void Prepare(const ArrowSchema& in) = 0;
   /// What precedes the first row of an empty file.
-  virtual void AppendHead(std::string& /*out*/) {}
-  /// Appends all rows; rejects those that cannot be written.  After an exception `out` is cut to what it was.
-  virtual void AppendRows(const Rows& in, std::string& out) = 0;
+  virtual void AppendHead(json_detail::Tail& /*out*/) {}
+  /// Appends rows [first, first + count); rejects those that cannot be written.  After an exception `out` is cut to what it
+  /// was.
+  virtual void AppendRows(const Rows& in, std::int64_t first, std::int64_t count, json_detail::Tail& out) = 0;
 
  private:
   // head

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <random>
 #include <string>
 #include <thread>
 
@@ -12,10 +13,12 @@
 #include "files/input.h"
 #include "files/json_check.h"
 #include "files/line_reader.h"
+#include "files/output.h"
 #include "files/value_type.h"
 #include "support/temp_dir.h"
 
 using namespace etl::files;
+using etl::test::ReadFile;
 using etl::test::TempDir;
 
 TEST_CASE("a place reads back as it was written") {
@@ -145,4 +148,31 @@ TEST_CASE("what an encoder writes in several members, a decoder reads as one") {
   CHECK(CompressionOfName("x.ndjson.gz") == Compression::kGzip);
   CHECK(CompressionOfName("x.zst") == Compression::kZstd);
   CHECK(CompressionOfName("gz") == Compression::kNone);
+}
+
+TEST_CASE("random pieces stand in the file after each flush, and behind the length that a run goes on from") {
+  const std::uint64_t seed = std::random_device{}();
+  MESSAGE("seed ", seed);
+  std::mt19937_64 random(seed);
+  const auto below = [&random](std::uint64_t n) { return static_cast<std::size_t>(random() % n); };
+  TempDir dir;
+  const std::string file = dir / "a";
+  std::string all;
+  for (int run = 0; run < 12; ++run) {
+    all.resize(below(all.size() + 1));
+    Output output(file, Compression::kNone, 0, Output::Mode::kResume,
+                              static_cast<std::int64_t>(all.size()));
+    for (int flush = 0; flush < 4; ++flush) {
+      for (std::size_t n = below(8); n > 0; --n) {
+        const std::string piece(below(2) ? below(5000) : below(900'000), static_cast<char>('a' + below(26)));
+        output.Append(0, [&piece](etl::json_detail::Tail& out) { out.Append(piece); });
+        output.Drain();
+        all += piece;
+      }
+      CHECK(output.Flush() == static_cast<std::int64_t>(all.size()));
+      REQUIRE((ReadFile(file) == all));   // without its megabytes in a message
+    }
+    output.Append(0, [](etl::json_detail::Tail& out) { out.Append(std::string(600'000, '#')); });
+    output.Drain();   // a run that stops here
+  }
 }

@@ -100,6 +100,8 @@ Output::Output(const std::string& path, Compression compression, int level, Mode
   }
   fresh_ = length_ == 0;
   if (::lseek(file_.get(), length_, SEEK_SET) < 0) ThrowErrno("cannot go to the end of " + path_, errno);
+  if (!encoder_) direct_ = std::make_unique<DirectFile>(file_.get(), path_, length_);
+  if (direct_ && !*direct_) direct_.reset();
   if (mode == Mode::kAppend) EndHalfLine();
 }
 
@@ -108,30 +110,52 @@ void Output::EndHalfLine() {
   char last = '\n';
   if (length_ == 0 || encoder_) return;
   if (::pread(file_.get(), &last, 1, length_ - 1) < 0) ThrowErrno("cannot read the end of " + path_, errno);
-  if (last != '\n') buffer_ += '\n';
+  if (last != '\n') Append(0, [](json_detail::Tail& out) { out.Append("\n"); });
 }
 
 void Output::Drain() {
-  if (buffer_.size() < kBigWrite && encoded_.empty() && written_ == 0) return;
+  if (used_ < kBigWrite && encoded_.empty() && written_ == 0) return;
   Encode();
 }
 
+void Output::TryDrain() {
+  try {
+    Drain();
+  } catch (const Retry&) {
+  }
+}
+
 void Output::Encode() {
-  if (!encoder_) return Write(buffer_);
-  Write(encoded_);
-  if (buffer_.empty()) return;
+  if (!encoder_) {
+    Write({buffer_.data(), used_});
+    used_ = 0;
+    return;
+  }
+  WriteEncoded();
+  if (used_ == 0) return;
   in_member_ = true;
   try {
-    encoder_->Encode(buffer_, encoded_);
+    encoder_->Encode({buffer_.data(), used_}, encoded_);
   } catch (const std::bad_alloc&) {
     throw Fatal("out of memory while compressing for " + path_);  // half of it is in the encoder
   }
-  buffer_.clear();
-  Write(encoded_);
+  used_ = 0;
+  WriteEncoded();
 }
 
-void Output::Write(std::string& bytes) {
+void Output::WriteEncoded() {
+  Write(encoded_);
+  encoded_.clear();
+}
+
+void Output::Write(std::string_view bytes) {
   while (written_ < bytes.size()) {
+    if (direct_) {
+      const std::size_t n = direct_->Take(bytes.substr(written_));
+      written_ += n;
+      length_ += static_cast<std::int64_t>(n);
+      continue;
+    }
     const ssize_t n = WriteSome(file_.get(), bytes.data() + written_, bytes.size() - written_, regular_);
     if (n >= 0) {
       written_ += static_cast<std::size_t>(n);
@@ -142,7 +166,6 @@ void Output::Write(std::string& bytes) {
       ThrowErrno("cannot write " + path_, errno);
     }
   }
-  bytes.clear();
   written_ = 0;
 }
 
@@ -152,7 +175,8 @@ std::int64_t Output::Flush() {
     encoder_->End(encoded_);
     in_member_ = false;
   }
-  if (encoder_) Write(encoded_);
+  if (encoder_) WriteEncoded();
+  if (direct_) direct_->Finish();
   if (!regular_ || length_ == safe_length_) return length_;
   while (::fdatasync(file_.get()) != 0) {
     // What could not be written back may be gone from memory too: trying again would only hide that.

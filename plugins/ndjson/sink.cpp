@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sink.h"
 
-#include <stdexcept>
-
 namespace etl::ndjson {
 
 void NdjsonSink::Prepare(const ArrowSchema& in) {
@@ -13,20 +11,12 @@ void NdjsonSink::Prepare(const ArrowSchema& in) {
   writer_ = std::make_unique<JsonWriter>(in, options);
 }
 
-void NdjsonSink::AppendRows(const Rows& in, std::string& out) {
-  try {
-    writer_->Rows(in.array(), 0, in.size(), out);
-    return;
-  } catch (const std::invalid_argument&) {
-    // Some row cannot be written: which, the next loop finds.
-  }
-  for (std::int64_t i = 0; i < in.size(); ++i) {
-    try {
-      writer_->Row(in.array(), i, out);
-      out += '\n';
-    } catch (const std::invalid_argument& wrong) {
-      host.Reject(in.row(i), wrong.what());
-    }
+void NdjsonSink::AppendRows(const Rows& in, std::int64_t first, std::int64_t count, json_detail::Tail& out) {
+  const std::int64_t end = first + count;
+  std::string wrong;
+  for (std::int64_t row = first; row < end; ++row) {
+    row += writer_->Rows(in.array(), row, end - row, out, wrong);
+    if (row < end) host.Reject(in.row(row), wrong);
   }
 }
 

@@ -31,7 +31,7 @@ class NdjsonSink : public files::FileSink {
 
  protected:
   void Prepare(const ArrowSchema& in) override;
-  void AppendRows(const Rows& in, std::string& out) override;
+  void AppendRows(const Rows& in, std::int64_t first, std::int64_t count, json_detail::Tail& out) override;
 
  private:
   std::unique_ptr<JsonWriter> writer_;

@@ -52,6 +52,33 @@ TEST_CASE("every type that 26.9 has") {
         R"({"id":1,"i128":-170141183460469231731687303715884105728,"u128":340282366920938463463374607431768211455,"i256":"-57896044618658097711785492504343953926634992332820282019728792003956564819968","u256":"115792089237316195423570985008687907853269984665640564039457584007913129639935","d256":-12345678901234567890123456789012345678901234567890.12345,"bf":1.5,"da32":"1925-01-01","dt":"2024-03-01T04:00:00Z","dt3":"2024-03-01T11:00:00.123Z","dt4":"2024-03-01T12:00:00.123400Z","dt6":"1901-03-01T12:00:00.123456Z","dt9":"2024-03-01T12:00:00.123456789Z","ti":"12:34:56","ti3":"-00:00:01.500000","i4":"1.2.3.4","i6":"2001:db8::1","fs":"YWIAAA==","b":true,"lc":"low","lcn":null,"alc":["x","y"],"t":{"a":1,"b":"z"},"tu":{"1":2,"2":null},"m":{"k":1,"l":2},"ml":{"a":[1,2]},"mi":[[3,"c"]],"n":[{"x":1,"y":"q"},{"x":2,"y":"w"}],"j":{"a":1,"b":{"c":"x"}},"p":{"1":1.5,"2":2.5},"saf":7,"nn":null,"arr":[{"k":"a","v":1.5},{"k":"b","v":null}],"va":"v","dy":5})");
 }
 
+TEST_CASE("types that only queries give, or few tables, and one in another") {
+  const auto query = [](const Store& store, const std::string& what) {
+    const Pull pull(store.Options() + "query = \"SELECT " + what + "\"\nsettings = {max_threads = \"1\"}");
+    const Finished f = pull.Run();
+    CHECK_MESSAGE(f.exit_code == 0, f.err);
+    return pull.Lines().at(0);
+  };
+  for (const std::string& name : kStores) {
+    const Store store(name);
+    CHECK(query(store, "toIntervalDay(3) AS a, toIntervalMonth(-5) AS b, [toIntervalHour(1), toIntervalHour(2)] AS c, tuple(toIntervalYear(1), 'x') AS d, [] AS e, [NULL] AS f") ==
+          R"({"a":3,"b":-5,"c":[1,2],"d":{"1":1,"2":"x"},"e":[],"f":[null]})");
+  }
+  const Store store("ch26");
+  CHECK(query(store, "CAST(NULL AS Nullable(IntervalDay)) AS a, map('k', toIntervalHour(2)) AS b, toIntervalNanosecond(-9) AS c, (1.0, 2.5)::Point::Geometry AS d, CAST(NULL AS Geometry) AS e, "
+                     "tuple((1.0, 2.5)::Point::Geometry) AS f, ['{}'::JSON] AS g, [1.5::BFloat16] AS h, [5::Dynamic] AS i") ==
+        R"x({"a":null,"b":{"k":2},"c":-9,"d":[1,2.5],"e":null,"f":{"1":"(1,2.5)"},"g":["{}"],"h":[1.5],"i":["5"]})x");
+  // In a table of which each page is one key, in an order over all columns.
+  store.Run("CREATE TABLE every (ts DateTime, id UInt32, i IntervalDay, g Geometry, j JSON, m Map(String, UInt8), t Tuple(a UInt8, b String), n Nullable(Int256), d Dynamic, v Variant(UInt8, String), "
+            "f Array(Float64), e Enum8('a' = 1), x Nullable(FixedString(2))) ENGINE = MergeTree ORDER BY id");
+  store.Run("INSERT INTO every SELECT toDateTime(1709251200), number, toIntervalDay(number % 3), (number, 1.0)::Point::Geometry, '{\"a\":1}', map('k', number), (number, 'x'), if(number % 2, NULL, number), number, "
+            "number::UInt8, [nan, number], 'a', if(number % 2, 'xy', NULL) FROM numbers(30)");
+  const Pull pull(store.Options() + "table = \"every\"\ntime_column = \"ts\"\nmax_rows_per_request = 4", "type = \"ndjson\"\npath = \"out.ndjson\"\non_nan = \"null\"");
+  const Finished f = pull.Run();
+  CHECK_MESSAGE(f.exit_code == 0, f.err);
+  CHECK(pull.Numbers() == UpTo(30));
+}
+
 TEST_CASE("a type that cannot be carried is refused by the column's name, before the first row") {
   for (const std::string& name : kStores) {
     const Store store(name);

@@ -132,6 +132,68 @@ TEST_CASE("intervals merge, and what is missing is what is left") {
   CHECK(Subtract({{12, 20}}, done).empty());
 }
 
+TEST_CASE("what a run reads is what is missing, and the overlap before each end of what was read") {
+  const Intervals done = {{0, 90}, {100, 110}, {300, 400}};
+  CHECK(Missing({0, 500}, {}, 50) == Intervals{{0, 500}});
+  CHECK(Missing({0, 500}, done, 0) == Intervals{{90, 100}, {110, 300}, {400, 500}});
+  CHECK(Missing({0, 500}, done, 5) == Intervals{{85, 100}, {105, 300}, {395, 500}});
+  CHECK(Missing({0, 500}, done, 50) == Intervals{{40, 300}, {350, 500}});   // the one in the middle is shorter
+  CHECK(Missing({0, 500}, done, 1000) == Intervals{{0, 500}});
+  CHECK(Missing({20, 95}, done, 10) == Intervals{{80, 95}});
+  CHECK(Missing({0, 90}, done, 0).empty());
+  CHECK(Missing({7, 7}, {}, 3).empty());
+}
+
+TEST_CASE("days are asked for whole, never one of them twice, in almost the ideal number of requests") {
+  constexpr std::int64_t kDay = 86400;
+  CHECK(AlignUp(1, kDay) == kDay);
+  CHECK(AlignUp(kDay, kDay) == kDay);
+  CHECK(AlignUp(-1, kDay) == 0);
+  CHECK(AlignDown(-1, kDay) == -kDay);
+  std::mt19937_64 random(Seed());
+  for (int round = 0; round < 100; ++round) {
+    Seconds days;
+    const std::int64_t limit = 20 + static_cast<std::int64_t>(random() % 100), span = 200 + static_cast<std::int64_t>(random() % 800), mean = 1 + static_cast<std::int64_t>(random() % 200);
+    for (std::int64_t d = 0; d < span; ++d) {
+      const std::int64_t n = static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(2 * mean)) + (random() % 50 ? 0 : 10 * limit);
+      if (n) days.push_back({kBegin + d * kDay, n});
+    }
+    CAPTURE(round);
+    CAPTURE(limit);
+    CAPTURE(mean);
+    CountedStore store = StoreOf(days, false);
+    Rates rates(static_cast<double>(limit) / 120);
+    Walk walk({Cursor::At::kTime, kBegin, {}, 0}, true, kDay);
+    Reach reach(kWindow, 120, kDay);
+    std::int64_t rows = 0, requests = 0, cut = 0;
+    while (!walk.Done(kBegin + span * kDay)) {
+      const Ask ask = walk.Next(reach.Next(rates, walk.cursor(), limit, kBegin + span * kDay), limit);
+      const Got got = store.Answer(ask);
+      rows += walk.Take(ask, got, &rates);
+      reach.Took(ask, got);
+      cut += ask.to % kDay || walk.cursor().time % kDay;
+      ++requests;
+    }
+    CHECK(cut == 0);
+    CHECK(rows == Sum(days));
+    std::int64_t best = 0;   // a full page is followed by one more
+    for (const auto& s : days) best += s.rows >= limit ? s.rows / limit + 1 : 0;
+    CHECK(requests <= (best + BestOfSeconds(days, limit)) * 115 / 100 + 10);
+    CountedStore again = StoreOf(days, false);
+    Article::Statistics statistics;
+    const Tally article = SimulateArticle(again, kBegin, kBegin + span * kDay, limit, 120, statistics, kDay);
+    CHECK(article.rows == Sum(days));
+    CHECK(article.requests <= span * 3 + Sum(days) / limit);
+  }
+  Ledger ledger(kDay);
+  ledger.Put({"p0", "", 0, 10 * kDay, 0, 0});
+  ledger.Claim("p0", 7 * kDay + 1);
+  const auto half = ledger.Take([](const std::string&, std::int64_t a, std::int64_t b) { return static_cast<double>(b - a); }, 3, "p1");
+  REQUIRE(half);
+  CHECK(half->from == 9 * kDay);
+  CHECK(!ledger.Take([](const std::string&, std::int64_t a, std::int64_t b) { return static_cast<double>(b - a); }, 3, "p2"));
+}
+
 TEST_CASE("a manifest survives its file, and others are refused by name") {
   Manifest m{"events", "ts", "country", 5000, kBegin, kBegin + 7200, {{"d\"e", {{kBegin, kBegin + 60, 12}, {kBegin + 60, kBegin + 7200, 5000}}}, {"*", {{kBegin, kBegin + 7200, 0}}}}};
   const Manifest back = FromJson(ToJson(m));

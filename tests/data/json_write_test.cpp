@@ -284,6 +284,63 @@ TEST_CASE("nulls are left out when asked, but never from a list") {
   CHECK(some == R"({"s":{"m":5},"l":[null]})");
 }
 
+TEST_CASE("random texts are escaped as one character after the other says") {
+  Random random(kSeed);
+  const std::string easy = "ab \"\\{}:,";
+  const std::vector<std::string> hard{"\n", "\x01", "\x7F", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"};
+  for (int i = 0; i < 2000; ++i) {
+    std::vector<std::string> texts;
+    std::string expected;
+    const int hard_percent = random.Chance(50) ? 0 : static_cast<int>(random.Below(40));
+    for (int t = 0; t < 5; ++t) {
+      std::string text, escaped;
+      for (std::int64_t n = random.Below(random.Chance(50) ? 24 : 200); n > 0; --n) {
+        if (random.Chance(hard_percent)) {
+          const std::string& c = hard[static_cast<std::size_t>(random.Below(6))];
+          text += c;
+          escaped += c == "\n" ? "\\n" : c == "\x01" ? "\\u0001" : c;
+          continue;
+        }
+        const char c = easy[static_cast<std::size_t>(random.Below(9))];
+        text += c;
+        if (c == '"' || c == '\\') escaped += '\\';
+        escaped += c;
+      }
+      texts.push_back(text);
+      expected += (t ? " \"" : "\"") + escaped + '"';
+    }
+    REQUIRE(Texts(texts) == expected);
+  }
+}
+
+TEST_CASE("rows together are what each is alone, up to the first that cannot be written") {
+  Random random(kSeed);
+  const Kinds kinds{true, true};
+  for (int i = 0; i < 300; ++i) {
+    const Shape shape = i < 20 ? EveryType(kinds) : RandomBatch(random, kinds);
+    const host::SchemaHandle schema = MakeSchema(shape);
+    const Holder batch(RandomArray(random, shape, 12, kinds));
+    JsonOptions options = random.Chance(50) ? JsonOptions::Exact() : JsonOptions{};
+    options.omit_nulls = random.Chance(50);
+    JsonWriter writer(*schema, options);
+    std::string alone, together, why, wrong;
+    std::int64_t fine = 0;
+    try {
+      for (; fine < 12; ++fine) {
+        writer.Row(batch.array, fine, alone);
+        alone += '\n';
+      }
+    } catch (const std::invalid_argument& e) {
+      why = e.what();
+    }
+    json_detail::Tail tail(together, 0);
+    REQUIRE(writer.Rows(batch.array, 0, 12, tail, wrong) == fine);
+    tail.Keep();
+    REQUIRE(std::string_view(together).substr(0, alone.size()) == alone);
+    REQUIRE(wrong == why);
+  }
+}
+
 TEST_CASE("encoded columns are written as the plain ones they stand for") {
   Random random(kSeed);
   for (int i = 0; i < 200; ++i) {

@@ -3,6 +3,11 @@
 #pragma once
 #include <etl/arrow.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -79,18 +84,22 @@ using arrow::Kind;
 using arrow::Layout;
 __extension__ typedef unsigned __int128 UInt128;
 
-/// The end of a string that is being written: room is made ahead, and cut off at the end.
+/// The end of a string that is being written: room is made ahead.
 class Tail {
  public:
-  /// What was appended goes again unless Keep() is called.
-  Tail(std::string& text, std::size_t room) : text_(text), base_(text.size()) {
-    text_.resize(base_ + room);
+  /// What was appended goes again unless Keep() is called; the room is cut off at the end.
+  Tail(std::string& text, std::size_t room) : Tail(text, text.size(), room) { cut_ = true; }
+  /// Appends behind the first `used` bytes: the others are room, and stay it at the end.
+  Tail(std::string& text, std::size_t used, std::size_t room) : text_(text), base_(used) {
+    if (text_.size() < used + room) text_.resize(used + room);
     p = text_.data() + base_;
     end_ = text_.data() + text_.size();
   }
   Tail(const Tail&) = delete;
   Tail& operator=(const Tail&) = delete;
-  ~Tail() { text_.resize(base_); }
+  ~Tail() {
+    if (cut_) text_.resize(base_);
+  }
   std::size_t Keep() {
     const std::size_t before = base_;
     base_ = static_cast<std::size_t>(p - text_.data());
@@ -124,22 +133,72 @@ class Tail {
   }
   std::string& text_;
   std::size_t base_;
+  bool cut_ = false;
   char* end_;
 };
 
-inline constexpr std::uint64_t kOnes = 0x0101010101010101u, kHigh = 0x8080808080808080u;
+/// Sixteen bytes at once; comparing them gives -1 for each byte where it holds.
+typedef signed char Sixteen __attribute__((vector_size(16)));
 
-/// Bit 7 of each byte that is a control character or not ASCII. Bytes above the first such one may
-/// be marked in error.
-inline std::uint64_t MarkedHard(std::uint64_t w) { return (w | (w - kOnes * 0x20)) & kHigh; }
-
-/// The same of each byte that JSON does not take as it is: those, quotes and backslashes.
-inline std::uint64_t Marked(std::uint64_t w) {
-  const std::uint64_t quote = w ^ (kOnes * '"'), slash = w ^ (kOnes * '\\');
-  return MarkedHard(w) | (((quote - kOnes) | (slash - kOnes)) & kHigh);
+/// Bit i: the comparison holds for byte i.
+inline std::uint64_t Bits(Sixteen holds) {
+#ifdef __SSE2__
+  return static_cast<unsigned>(_mm_movemask_epi8(reinterpret_cast<__m128i>(holds)));
+#else
+  std::uint64_t bits = 0;
+  for (int i = 0; i < 16; ++i) bits |= std::uint64_t{holds[i] != 0} << i;
+  return bits;
+#endif
 }
 
-inline bool IsPlain(unsigned char c) { return c >= 0x20 && c < 0x80 && c != '"' && c != '\\'; }
+/// Bytes that are copied at once, and how far behind their end it may be read and written.
+inline constexpr std::size_t kBlock = 64;
+
+inline char* CopyPart(const char* from, const char* to, char* p) {
+  std::memcpy(p, from, 16);
+  if (to - from > 16) std::memcpy(p + 16, from + 16, kBlock - 16);
+  return p + (to - from);
+}
+
+/// Copies a block with `escape` before each byte that is marked: bit i is byte i.
+inline char* CopyEscaped(const char* s, std::size_t n, std::uint64_t marks, char escape, char* p) {
+  const char* from = s;
+  for (; marks != 0; marks &= marks - 1) {
+    const char* const to = s + __builtin_ctzll(marks);
+    p = CopyPart(from, to, p);
+    *p++ = escape;
+    from = to;
+  }
+  return CopyPart(from, s + n, p);
+}
+
+/// Calls `copy` with the block, or with a copy of it if not so much of what is behind it can be read.
+template <class Copy>
+auto WithRoom(const char* s, std::size_t n, const char* readable_end, Copy copy) {
+  const bool enough = n > 0 && readable_end && readable_end - s >= static_cast<std::ptrdiff_t>(n + kBlock);
+  if (enough) return copy(s);
+  char block[2 * kBlock] = {};
+  if (n > 0) std::memcpy(block, s, n);
+  return copy(static_cast<const char*>(block));
+}
+
+/// As much of a block as needs no more than backslashes: up to a control character or one that is
+/// not ASCII.  Returns how much.
+inline std::size_t CopyEasy(const char* s, std::size_t n, char*& p) {
+  std::uint64_t hard = 0, marks = 0;
+  for (std::size_t i = 0; i < n; i += 16) {
+    const auto bytes = arrow::Load<Sixteen>(s + i);
+    hard |= Bits(bytes < 0x20) << i;   // signed: these are below 0
+    marks |= Bits((bytes == '"') | (bytes == '\\')) << i;
+  }
+  if (n < kBlock) hard |= std::uint64_t{1} << n;
+  if (hard != 0) {
+    n = static_cast<std::size_t>(__builtin_ctzll(hard));
+    marks &= (std::uint64_t{1} << n) - 1;
+  }
+  p = CopyEscaped(s, n, marks, '\\', p);
+  return n;
+}
 
 /// Bytes of the character at the front, 0 if it is not valid UTF-8.
 inline std::size_t CharacterSize(std::string_view text) {
@@ -184,57 +243,52 @@ inline void PutEscape(unsigned char c, Tail& out) {
 }
 
 /// The text as a JSON string.  Returns text.size(), or where it stopped at a byte that is not
-/// UTF-8.
-inline std::size_t PutText(std::string_view text, bool replace, Tail& out) {
+/// UTF-8.  Up to `readable_end`, if it is given, memory behind the text may be read.
+inline std::size_t PutText(std::string_view text, bool replace, Tail& out,
+                           const char* readable_end = nullptr) {
   const char* s = text.data();
   const char* const end = s + text.size();
-  out.Need(text.size() + 24);
+  out.Need(2);
   out.Put('"');
+  std::size_t block = kBlock;
   while (s < end) {
-    while (end - s >= 8) {
-      const auto word = arrow::Load<std::uint64_t>(s);
-      if (Marked(word) == 0) {
-        std::memcpy(out.p, &word, 8);
-        out.p += 8;
-      } else if (MarkedHard(word) == 0) {
-        // Quotes and backslashes come where they like: no branch for them.
-        char* p = out.p;
-        for (int i = 0; i < 8; ++i) {
-          const bool escaped = s[i] == '"' || s[i] == '\\';
-          p[0] = escaped ? '\\' : s[i];
-          p[1] = s[i];
-          p += 1 + escaped;
-        }
-        out.p = p;
-        out.Need(static_cast<std::size_t>(end - s) + 24);
-      } else {
-        break;
-      }
-      s += 8;
-    }
-    while (s < end && IsPlain(static_cast<unsigned char>(*s))) *out.p++ = *s++;
-    if (s == end) break;
+    const std::size_t n = std::min(static_cast<std::size_t>(end - s), block);
+    out.Need(4 * kBlock);
+    const std::size_t easy =
+        WithRoom(s, n, readable_end, [&](const char* from) { return CopyEasy(from, n, out.p); });
+    s += easy;
+    block = easy == n ? kBlock : 16;   // where such are, are more
+    if (easy == n) continue;
     if (static_cast<unsigned char>(*s) < 0x80) {
       PutEscape(static_cast<unsigned char>(*s++), out);
-      out.Need(static_cast<std::size_t>(end - s) + 24);
       continue;
     }
+    out.Need(static_cast<std::size_t>(end - s) + 8);
     while (s < end && static_cast<unsigned char>(*s) >= 0x80) {
       const std::string_view rest(s, static_cast<std::size_t>(end - s));
       const std::size_t size = CharacterSize(rest);
       if (size == 0) {
         if (!replace) return text.size() - rest.size();
-        out.Need(rest.size() + 24);
         out.Put("\xEF\xBF\xBD", 3);
+        out.Need(rest.size() + 8);
         ++s;
         continue;
       }
       for (std::size_t i = 0; i < size; ++i) *out.p++ = *s++;
     }
-    out.Need(static_cast<std::size_t>(end - s) + 24);
   }
+  out.Need(2);
   out.Put('"');
   return text.size();
+}
+
+/// Up to where the bytes behind the texts of a column can be read; null where that is not known.
+inline const char* ReadableEnd(Layout layout, const ArrowArray& array) {
+  const std::int64_t last = array.length + array.offset;
+  const auto* const bytes = static_cast<const char*>(array.buffers[2]);
+  if (layout == Layout::kText32) return bytes + arrow::ValueAt<std::int32_t>(array.buffers[1], last);
+  if (layout == Layout::kText64) return bytes + arrow::ValueAt<std::int64_t>(array.buffers[1], last);
+  return nullptr;
 }
 
 inline void PutBase64(std::string_view bytes, Tail& out) {
@@ -259,10 +313,50 @@ inline void PutBase64(std::string_view bytes, Tail& out) {
   out.Put('"');
 }
 
+inline std::uint64_t Magnitude(std::int64_t v) {
+  return v < 0 ? 0 - static_cast<std::uint64_t>(v) : static_cast<std::uint64_t>(v);
+}
+
 /// Any number, after room for it was made.
 template <class T>
 void PutNumber(T value, Tail& out) {
   out.p = std::to_chars(out.p, out.end(), value).ptr;
+}
+
+/// Eight digits as characters, the first in the lowest byte, of a number below 10^8.
+inline std::uint64_t EightDigits(std::uint64_t value) {
+  const std::uint64_t fours = value / 10000 | value % 10000 << 32;
+  const std::uint64_t hundreds = fours * 10486 >> 20 & 0x0000007F0000007F;
+  const std::uint64_t twos = hundreds | (fours - 100 * hundreds) << 16;
+  const std::uint64_t tens = twos * 103 >> 10 & 0x000F000F000F000F;
+  return (tens | (twos - 10 * tens) << 8) + 0x3030303030303030;
+}
+
+inline void PutInteger(std::uint64_t value, Tail& out) {
+  constexpr std::uint64_t kLimit = 100000000;
+  if (value >= kLimit) {
+    PutInteger(value / kLimit, out);
+    const std::uint64_t digits = EightDigits(value % kLimit);
+    std::memcpy(out.p, &digits, 8);
+    out.p += 8;
+    return;
+  }
+  const std::uint64_t digits = EightDigits(value);
+  const int zeros = __builtin_ctzll((digits - 0x3030303030303030) | std::uint64_t{1} << 56) / 8;
+  const std::uint64_t shifted = digits >> zeros * 8;
+  std::memcpy(out.p, &shifted, 8);
+  out.p += 8 - zeros;
+}
+inline void PutInteger(std::int64_t value, Tail& out) {
+  if (value < 0) out.Put('-');
+  PutInteger(Magnitude(value), out);
+}
+
+inline bool IsInteger(Kind kind) { return kind >= Kind::kInt8 && kind <= Kind::kUInt64; }
+
+inline void PutInteger(Kind kind, const void* values, std::int64_t at, Tail& out) {
+  if (kind == Kind::kUInt64) return PutInteger(arrow::ValueAt<std::uint64_t>(values, at), out);
+  PutInteger(arrow::IntegerAt(kind, values, at), out);
 }
 
 /// Below 100.
@@ -398,10 +492,6 @@ inline void PutClock(std::uint64_t units, int digits, Tail& out) {
   PutPadded(units % per_second, digits, out);
 }
 
-inline std::uint64_t Magnitude(std::int64_t v) {
-  return v < 0 ? 0 - static_cast<std::uint64_t>(v) : static_cast<std::uint64_t>(v);
-}
-
 /// "T-1.5S": no zeros at the end.
 inline void PutSeconds(std::int64_t units, int digits, Tail& out) {
   const std::uint64_t per_second = PowerOf10(digits), size = Magnitude(units);
@@ -428,12 +518,64 @@ inline float HalfToFloat(std::uint16_t half) {
   return arrow::Load<float>(&bits);
 }
 
+/// A short text that stands in every row: copied sixteen bytes at a time.
+class Piece {
+ public:
+  Piece() = default;
+  explicit Piece(std::string text) : size_(text.size()), text_(std::move(text)) {
+    text_.resize((size_ + 15) / 16 * 16);
+  }
+  void Put(Tail& out) const {
+    out.Need(text_.size());
+    for (std::size_t i = 0; i < size_; i += 16) std::memcpy(out.p + i, text_.data() + i, 16);
+    out.p += size_;
+  }
+
+ private:
+  std::size_t size_ = 0;
+  std::string text_;
+};
+
+/// The text of the date or time that a column had last: neighbours mostly have the same.
+class LastMoment {
+ public:
+  bool Put(std::int64_t value, Tail& out) const {
+    if (size_ == 0 || value != value_) return false;
+    out.Need(sizeof text_);
+    std::memcpy(out.p, text_, sizeof text_);
+    out.p += size_;
+    return true;
+  }
+  void Keep(std::int64_t value, const char* text, std::size_t size) {
+    if (size > sizeof text_) return;
+    value_ = value;
+    size_ = size;
+    std::memcpy(text_, text, size);
+  }
+
+ private:
+  std::int64_t value_ = 0;
+  std::size_t size_ = 0;
+  char text_[48] = {};
+};
+
+/// Dates and times of 4 or 8 bytes.
+inline bool IsMoment(const Format& format) {
+  return format.kind >= Kind::kDate32 && format.kind <= Kind::kTimestamp;
+}
+
+inline std::int64_t MomentAt(const Format& format, const void* values, std::int64_t at) {
+  return format.width == 4 ? std::int64_t{arrow::ValueAt<std::int32_t>(values, at)}
+                           : arrow::ValueAt<std::int64_t>(values, at);
+}
+
 /// What is known of a column before the first row.
 struct Plan {
   std::string format_text;
   Format format;  ///< points into format_text
   std::string name, path;
   std::string key;  ///< "\"name\":"
+  Piece lead;       ///< ",\"name\":"
   bool raw = false;
   bool object = false;  ///< a map with text keys
   std::vector<Plan> children;
@@ -458,6 +600,7 @@ struct Plan {
     object = format.kind == Kind::kMap && children[0].children.at(0).IsText() &&
              options.bad_text != JsonBadText::kBytes;
     key = Key(name);
+    lead = Piece("," + key);
   }
   Plan(Plan&& other) noexcept { *this = std::move(other); }
   Plan& operator=(Plan&& other) noexcept {
@@ -465,6 +608,7 @@ struct Plan {
     name = std::move(other.name);
     path = std::move(other.path);
     key = std::move(other.key);
+    lead = std::move(other.lead);
     raw = other.raw;
     object = other.object;
     children = std::move(other.children);
@@ -554,20 +698,26 @@ class JsonWriter {
   /// them.
   void Rows(const ArrowArray& batch, std::int64_t first, std::int64_t count, std::string& out) {
     json_detail::Tail tail(out, guess_ * static_cast<std::size_t>(count));
-    for (std::int64_t row = first; row < first + count; ++row) {
-      PutRow(batch, row, tail);
-      tail.Append("\n");
-    }
+    std::string wrong;
+    if (Rows(batch, first, count, tail, wrong) < count) throw std::invalid_argument(wrong);
     const std::size_t written = tail.Keep();
     if (count > 0) Learn(written / static_cast<std::size_t>(count));
   }
+  /// The same up to the first row that cannot be written: returns how many there are before it, and
+  /// says in `wrong` why.
+  std::int64_t Rows(const ArrowArray& batch, std::int64_t first, std::int64_t count,
+                    json_detail::Tail& out, std::string& wrong) const;
 
   /// Appends one column's value; null as null.  Throws as Row does.
   void Value(std::size_t column, const ArrowArray& batch, std::int64_t row,
              std::string& out) const {
     json_detail::Tail tail(out, 64);
-    Put(columns_[column], *batch.children[column], row + batch.offset, tail);
+    Value(column, batch, row, tail);
     tail.Keep();
+  }
+  void Value(std::size_t column, const ArrowArray& batch, std::int64_t row,
+             json_detail::Tail& out) const {
+    Put(columns_[column], *batch.children[column], row + batch.offset, out);
   }
 
  private:
@@ -586,12 +736,26 @@ class JsonWriter {
   void PutTime(const Plan& plan, const void* values, std::int64_t at, Tail& out) const;
   template <class T>
   void PutFloat(const Plan& plan, T value, Tail& out) const;
-  void PutString(const Plan& plan, std::string_view text, Tail& out) const;
+  void PutString(const Plan& plan, std::string_view text, Tail& out,
+                 const char* readable_end) const;
   void PutRaw(const Plan& plan, std::string_view text, Tail& out) const;
   void PutItems(const Plan& plan, const ArrowArray& array, std::int64_t row, Tail& out) const;
   void PutMap(const Plan& plan, const ArrowArray& array, std::int64_t row, Tail& out) const;
   void PutUnion(const Plan& plan, const ArrowArray& array, std::int64_t row, Tail& out) const;
   static bool NullAt(const Plan& plan, const ArrowArray& array, std::int64_t row);
+
+  /// A column of a batch whose rows are written one after the other.
+  struct Cursor {
+    enum class Way { kAny, kInteger, kMoment, kText };
+    Cursor(const Plan& plan, const ArrowArray& array);
+    const Plan& plan;
+    const ArrowArray& array;
+    Way way = Way::kAny;
+    const char* readable_end = nullptr;
+    json_detail::LastMoment last;
+  };
+  void PutNextRow(std::vector<Cursor>& cursors, std::int64_t row, Tail& out) const;
+  void PutNext(Cursor& cursor, std::int64_t row, Tail& out) const;
 
   /// The date that was written last.
   struct Day {
@@ -605,6 +769,76 @@ class JsonWriter {
   std::size_t guess_ = 256;
   mutable Day day_;
 };
+
+inline JsonWriter::Cursor::Cursor(const Plan& plan, const ArrowArray& array)
+    : plan(plan), array(array) {
+  using arrow::Layout;
+  const Layout layout = plan.format.layout;
+  if (!plan.dictionary.empty()) return;
+  if (json_detail::IsInteger(plan.format.kind)) way = Way::kInteger;
+  if (json_detail::IsMoment(plan.format)) way = Way::kMoment;
+  if (plan.format.kind == Kind::kUtf8) {
+    way = Way::kText;
+    if (array.length > 0) readable_end = json_detail::ReadableEnd(layout, array);
+  }
+}
+
+inline std::int64_t JsonWriter::Rows(const ArrowArray& batch, std::int64_t first,
+                                     std::int64_t count, Tail& out, std::string& wrong) const {
+  std::vector<Cursor> cursors;
+  cursors.reserve(columns_.size());
+  for (std::size_t i = 0; i < columns_.size(); ++i)
+    cursors.emplace_back(columns_[i], *batch.children[i]);
+  for (std::int64_t done = 0; done < count; ++done) {
+    const auto start = out.p - out.begin();
+    try {
+      PutNextRow(cursors, first + done + batch.offset, out);
+    } catch (const std::invalid_argument& e) {
+      out.p = out.begin() + start;
+      wrong = e.what();
+      return done;
+    }
+  }
+  return count;
+}
+
+inline void JsonWriter::PutNextRow(std::vector<Cursor>& cursors, std::int64_t row,
+                                   Tail& out) const {
+  const auto start = out.p - out.begin();
+  for (Cursor& cursor : cursors) {
+    if (options_.omit_nulls && NullAt(cursor.plan, cursor.array, row)) continue;
+    cursor.plan.lead.Put(out);
+    PutNext(cursor, row, out);
+  }
+  out.Need(3);
+  if (out.p - out.begin() == start) out.Put('{');
+  out.begin()[start] = '{';  // where the first lead has its comma
+  out.Put("}\n", 2);
+}
+
+inline void JsonWriter::PutNext(Cursor& cursor, std::int64_t row, Tail& out) const {
+  const Plan& plan = cursor.plan;
+  const ArrowArray& array = cursor.array;
+  if (cursor.way == Cursor::Way::kAny || arrow::IsNull(array, row))
+    return Put(plan, array, row, out);
+  switch (cursor.way) {
+    case Cursor::Way::kInteger:
+      out.Need(32);
+      return json_detail::PutInteger(plan.format.kind, array.buffers[1], row + array.offset, out);
+    case Cursor::Way::kText:
+      return PutString(plan, arrow::TextAt(plan.format.layout, array, row), out,
+                       cursor.readable_end);
+    default:
+      break;
+  }
+  const std::int64_t at = row + array.offset;
+  const std::int64_t value = json_detail::MomentAt(plan.format, array.buffers[1], at);
+  if (cursor.last.Put(value, out)) return;
+  const auto start = out.p - out.begin();
+  PutFixed(plan, array.buffers[1], at, out);
+  const char* const text = out.begin() + start;
+  cursor.last.Keep(value, text, static_cast<std::size_t>(out.p - text));
+}
 
 inline bool JsonWriter::NullAt(const Plan& plan, const ArrowArray& array, std::int64_t row) {
   if (plan.format.kind == Kind::kNull) return true;
@@ -659,7 +893,7 @@ inline void JsonWriter::Put(const Plan& plan, const ArrowArray& array, std::int6
     case Layout::kView: {
       const std::string_view text = arrow::TextAt(plan.format.layout, array, row);
       if (plan.format.kind == Kind::kBinary) return json_detail::PutBase64(text, out);
-      return PutString(plan, text, out);
+      return PutString(plan, text, out, json_detail::ReadableEnd(plan.format.layout, array));
     }
     case Layout::kList32:
     case Layout::kList64:
@@ -683,21 +917,14 @@ inline void JsonWriter::PutFixed(const Plan& plan, const void* values, std::int6
   out.Need(64);
   switch (plan.format.kind) {
     case Kind::kInt8:
-      return json_detail::PutNumber(int{ValueAt<std::int8_t>(values, at)}, out);
     case Kind::kUInt8:
-      return json_detail::PutNumber(int{ValueAt<std::uint8_t>(values, at)}, out);
     case Kind::kInt16:
-      return json_detail::PutNumber(int{ValueAt<std::int16_t>(values, at)}, out);
     case Kind::kUInt16:
-      return json_detail::PutNumber(int{ValueAt<std::uint16_t>(values, at)}, out);
     case Kind::kInt32:
-      return json_detail::PutNumber(ValueAt<std::int32_t>(values, at), out);
     case Kind::kUInt32:
-      return json_detail::PutNumber(ValueAt<std::uint32_t>(values, at), out);
     case Kind::kInt64:
-      return json_detail::PutNumber(ValueAt<std::int64_t>(values, at), out);
     case Kind::kUInt64:
-      return json_detail::PutNumber(ValueAt<std::uint64_t>(values, at), out);
+      return json_detail::PutInteger(plan.format.kind, values, at, out);
     case Kind::kFloat16:
       return PutFloat(plan, json_detail::HalfToFloat(ValueAt<std::uint16_t>(values, at)), out);
     case Kind::kFloat32:
@@ -806,11 +1033,12 @@ void JsonWriter::PutFloat(const Plan& plan, T value, Tail& out) const {
   plan.Fail(std::string("holds ") + text + ", which JSON has no number for");
 }
 
-inline void JsonWriter::PutString(const Plan& plan, std::string_view text, Tail& out) const {
+inline void JsonWriter::PutString(const Plan& plan, std::string_view text, Tail& out,
+                                  const char* readable_end) const {
   if (plan.raw) return PutRaw(plan, text, out);
   const auto start = out.p - out.begin();
   const std::size_t valid =
-      json_detail::PutText(text, options_.bad_text == JsonBadText::kReplace, out);
+      json_detail::PutText(text, options_.bad_text == JsonBadText::kReplace, out, readable_end);
   if (valid == text.size()) return;
   if (options_.bad_text == JsonBadText::kThrow) {
     plan.Fail("holds text that is not valid UTF-8 from byte " + std::to_string(valid));
