@@ -20,7 +20,7 @@ const std::string kTop = "retry = {max_elapsed = \"20s\", initial = \"1ms\", max
 /// Counts what the store gives, and what of it a kill makes the next run read again.
 struct Reread {
   const Store& store;
-  std::int64_t readers, pages;   ///< that a reader may hold
+  std::int64_t readers, pages;   ///< that a reader may hold besides the one under way
   std::atomic<std::int64_t> given{0}, largest{0};
   std::int64_t lost = 0, most = 0;
   Gate gate{store, [this](const Gate::Asked& asked, Gate::Answer&, const auto& forward) {
@@ -31,7 +31,7 @@ struct Reread {
               return false;
             }};
   Reread(const Store& from, std::int64_t reading, std::int64_t holding) : store(from), readers(reading), pages(holding) {}
-  /// Each reader's pages and one under way, two queues with a batch too much each, and what the sink has not committed: a batch that it fills
+  /// Each reader's pages, two queues with a batch too much each, and what the sink has not committed: a batch that it fills
   /// and one that it writes.
   std::int64_t Bound() const { return readers * (pages + 1) * largest + 2 * (kQueueBytes / kRowBytes + largest) + 2 * kBatch; }
   void Killed(std::int64_t there) {
@@ -87,7 +87,7 @@ struct From {
 /// `url`: of the gate.
 std::vector<From> Sources(const Store& store, const std::string& url = "") {
   const std::string limited = store.Options(url) + "table = \"t\"\ntime_column = \"ts\"\nmax_rows_per_request = 500\n";
-  return {{limited + "readers = 3\n", 3, 1}, {limited + "strategy = \"article\"\nreaders = 1\n", 1, 10}, {store.Options(url) + "table = \"t\"\npage_bytes = \"64KiB\"\nreaders = 2\n", 2, 1}};
+  return {{limited + "readers = 3\n", 3, 1}, {limited + "strategy = \"article\"\nreaders = 1\n", 1, 10}, {store.Options(url) + "table = \"t\"\npage_bytes = \"64KiB\"\nreaders = 2\n", 2, 0}};
 }
 
 void Make(const Store& store) { store.Rows(kRows, "toUInt32(multiIf(number < 20000, intDiv(number, 10), number < 30000, 2100, intDiv(number, 7)))"); }
@@ -98,6 +98,7 @@ TEST_CASE("ClickHouse to SQLite under kill -9, exactly once: paged, by the artic
   const Store store("ch18");
   Make(store);
   for (std::size_t i = 0; i < Sources(store).size(); ++i) {
+    if (i == 2) store.Rows(kRows, "intDiv(number, 7)");   // ranges of about a page, none of which is read by parts
     Reread again(store, Sources(store)[i].readers, Sources(store)[i].pages);
     const std::string source = Sources(store, again.gate.url())[i].lines;
     CAPTURE(source);
@@ -120,6 +121,7 @@ TEST_CASE("ClickHouse to MySQL under kill -9, exactly once: paged and in ranges"
   const std::string create = "CREATE TABLE t (ts DATETIME, id BIGINT, v VARCHAR(20), KEY (id))";
   lab.Run(create);
   for (const std::size_t i : {0, 2}) {
+    if (i == 2) store.Rows(kRows, "intDiv(number, 7)");   // ranges of about a page, none of which is read by parts
     Reread again(store, Sources(store)[i].readers, Sources(store)[i].pages);
     const std::string source = Sources(store, again.gate.url())[i].lines;
     CAPTURE(source);
