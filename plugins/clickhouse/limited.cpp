@@ -282,13 +282,16 @@ void ClickhouseSource::OpenPiece(const Split& split, std::string_view position) 
   if (parts.size() != 3) throw Fatal("the saved state is not one of this source's; start anew with 'etl state reset'");
   shard_ = parts[0];
   const std::int64_t begin = std::atoll(parts[1].c_str());
-  Cursor cursor = position.empty() ? Cursor{Cursor::At::kTime, begin, {}, 0} : Cursor::Load(position);
+  const auto saved = position.empty() ? std::vector<std::string>() : Unpack(position);
+  if (!saved.empty() && saved.size() != 2) throw Fatal("the saved position is not one of this source's; start anew with 'etl state reset'");
+  Cursor cursor = saved.empty() ? Cursor{Cursor::At::kTime, begin, {}, 0} : Cursor::Load(saved[0]);
   const std::lock_guard lock(head.mutex_);
   if (!head.shards_.count(shard_)) head.shards_[shard_].rates = FirstRates();   // a split may be opened where none was planned
   const auto& pieces = head.ledger_.pieces();
   const auto known = pieces.find(id_);
   std::int64_t end = known != pieces.end() ? known->second.to : std::atoll(parts[2].c_str());
   if (const auto cut = head.cuts_.find(id_); cut != head.cuts_.end()) end = std::min(end, cut->second);
+  if (!saved.empty()) end = std::min<std::int64_t>(end, std::atoll(saved[1].c_str()));
   head.ledger_.Put({id_, shard_, begin, end, cursor.time, cursor.time});
   head.halves_.erase(id_);
   walk_.reset();
@@ -306,6 +309,13 @@ void ClickhouseSource::OpenPiece(const Split& split, std::string_view position) 
     if (!reach_) reach_ = std::make_unique<Reach>(kWindow, slice.count() / 1'000'000'000, head.table_.grain());
   }
   page_rows_ = max_rows_per_request;
+}
+
+/// Where a piece goes on, and where it ends by now: a plan that is complete is not told again after a restart.
+std::string ClickhouseSource::PositionAt(const Cursor& cursor) {
+  ClickhouseSource& head = Head();
+  const std::lock_guard lock(head.mutex_);
+  return Pack({cursor.Save(), Number(head.ledger_.End(id_))});
 }
 
 /// A piece that was divided is not at its end before the other half has been seen: only then is it sure to be in the saved state.
@@ -437,7 +447,7 @@ bool ClickhouseSource::NextLimited(ArrowArray* out, std::string& position) {
       continue;
     }
     Give(page, rows, out);
-    position = walk_->cursor().Save();
+    position = PositionAt(walk_->cursor());
     return true;
   }
 }
@@ -493,7 +503,7 @@ bool ClickhouseSource::NextArticle(ArrowArray* out, std::string& position) {
     }
     // Where a run that is interrupted behind this page goes on: inside the slice, or behind it.
     const Cursor after = rows >= ask.limit ? Cursor{Cursor::At::kTime, q->from, {Number(q->to)}, q->offset + rows} : Cursor{Cursor::At::kTime, article_->done(), {}, 0};
-    held_.push_back({std::move(page), after.Save()});
+    held_.push_back({std::move(page), PositionAt(after)});
     if (then == Article::Then::kHold) continue;
     std::move(held_.begin(), held_.end(), std::back_inserter(ready_));
     held_.clear();

@@ -107,6 +107,7 @@ class ClickhouseSource : public Source, public Server {
   void Fine();
   void Give(Page& page, std::int64_t rows, ArrowArray* out);
   void WaitForHalves();
+  std::string PositionAt(const Cursor& cursor);
   std::int64_t CountOf(const clickhouse::Ask& ask);
 
   std::unique_ptr<Connection> connection_;
