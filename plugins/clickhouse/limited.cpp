@@ -192,8 +192,8 @@ void ClickhouseSource::PlanLimited(bool fresh, std::string_view state) {
   }
 }
 
-/// With mutex_.
-std::string ClickhouseSource::SavePlan() const {
+/// With mutex_: what Plan finds of this pass.
+std::vector<std::string> ClickhouseSource::SavePieces() const {
   std::vector<std::string> pieces;
   for (const auto& [id, to] : cuts_) {
     for (const std::string& s : {id, std::string("cut"), std::string("0"), Number(to)}) pieces.push_back(s);
@@ -201,7 +201,12 @@ std::string ClickhouseSource::SavePlan() const {
   for (const Ledger::Piece& p : queue_) {
     for (const std::string& s : {p.id, "=" + p.shard, Number(p.from), Number(p.to)}) pieces.push_back(s);
   }
-  std::vector<std::string> parts = {"1", Number(want_.from), Number(want_.to), Number(next_id_), Pack(shard_names_), Pack(pieces)};
+  return {"1", Number(want_.from), Number(want_.to), Number(next_id_), Pack(shard_names_), Pack(pieces)};
+}
+
+/// With mutex_.
+std::string ClickhouseSource::SavePlan() const {
+  std::vector<std::string> parts = SavePieces();
   for (const auto& [name, shard] : shards_) {
     if (shard.done.empty()) continue;
     for (const std::string& s : {std::string("shard"), name, SaveIntervals(shard.done), std::string()}) parts.push_back(s);
@@ -212,7 +217,7 @@ std::string ClickhouseSource::SavePlan() const {
 std::string ClickhouseSource::CarryOver() {
   if (mode_ != Mode::kLimited) return "";
   const std::lock_guard lock(mutex_);
-  std::vector<std::string> parts = {"1", Number(want_.from), Number(want_.to), "0", "", ""};
+  std::vector<std::string> parts = SavePieces();
   for (auto& [name, shard] : shards_) {
     Intervals done = shard.done;
     Add(done, want_);
@@ -305,7 +310,7 @@ void ClickhouseSource::OpenPiece(const Split& split, std::string_view position) 
     if (!cursor.key.empty()) article_->Resume(cursor.time, std::atoll(cursor.key[0].c_str()), cursor.offset);
   } else {
     const bool time_alone = head.table_.key.size() == 1 && head.table_.key[0].kind != KeyColumn::Kind::kDateTime64;
-    walk_ = std::make_unique<Walk>(std::move(cursor), head.ordered_, time_alone ? head.table_.grain() : 0);
+    walk_ = std::make_unique<Walk>(std::move(cursor), head.ordered_, head.table_.grain(), time_alone);
     if (!reach_) reach_ = std::make_unique<Reach>(kWindow, slice.count() / 1'000'000'000, head.table_.grain());
     const std::vector<KeyColumn>& key = head.table_.key;
     const bool sorts = !head.table_.binds;   // later servers read in the order of the key and stop at the limit

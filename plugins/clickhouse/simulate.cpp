@@ -62,7 +62,7 @@ Got CountedStore::Answer(const Ask& ask) {
 
 Tally SimulateWalk(CountedStore& store, std::int64_t from, std::int64_t to, std::int64_t limit, std::int64_t slice, Rates& rates, std::int64_t grain) {
   Tally tally;
-  Walk walk({Cursor::At::kTime, from, {}, 0}, true, store.unique() ? 0 : grain);
+  Walk walk({Cursor::At::kTime, from, {}, 0}, true, grain, !store.unique());
   Reach reach(kWindow, slice, grain);
   while (!walk.Done(to)) {
     const Cursor& c = walk.cursor();

@@ -226,7 +226,8 @@ void ClickhouseSource::Plan(bool fresh, std::string_view state) {
   if (mode_ == Mode::kRanges) {
     ranges_.clear();
     next_range_ = 0;
-    if (fresh || state.empty()) return PlanRanges({});
+    if (fresh) return PlanRanges({});
+    if (state.empty()) return;   // all of it was planned
     const auto parts = Unpack(state);
     if (parts.empty() || parts.size() > 2) throw Fatal("the saved plan is of another version of this source; start anew with 'etl state reset'");
     next_range_ = static_cast<std::size_t>(std::atoll(parts[0].c_str()));

@@ -25,7 +25,7 @@ class ClickhouseSource : public Source, public Server {
  public:
   static constexpr auto kType = "clickhouse";
   static constexpr auto kSummary = "Reads a table or a query of ClickHouse, also from a service that gives only so many rows a request.";
-  static constexpr std::uint32_t kFlags = ETL_PARALLEL;
+  static constexpr std::uint32_t kFlags = ETL_PARALLEL | ETL_REPLANS;   // pieces that were divided end where the plan says
   std::string table, where, query, time_column, from, to, strategy = "auto", shard_by, manifest, strings = "text", fixed_strings = "binary";
   std::vector<std::string> columns, order_by, shard_values;
   std::vector<std::pair<std::string, std::string>> params;
@@ -85,6 +85,7 @@ class ClickhouseSource : public Source, public Server {
   bool NextRanges(Split& out, std::string& state);
   void OpenPiece(const Split& split, std::string_view position);
   void OpenRanges(const Split& split, std::string_view position);
+  std::vector<std::string> SavePieces() const;
   std::string SavePlan() const;
   std::int64_t PageBytes() const;
   void PlanRanges(Key from);

@@ -41,10 +41,10 @@ Cursor Cursor::Load(std::string_view text) {
 void Walk::Learn(const Ask& ask, const Got& got, Rates& rates) const {
   if (!ask.below.empty()) return;
   const bool full = got.rows >= ask.limit, inside = got.rows && ask.from.at != Cursor::At::kTime && got.first_time == ask.from.time;
-  const std::int64_t begin = ask.from.time + inside, end = full ? got.last_time : ask.to;
+  const std::int64_t begin = ask.from.time + (inside ? grain_ : 0), end = full ? got.last_time : ask.to;
   const std::int64_t rows = got.rows - (inside ? got.in_first : 0) - (full ? got.in_last : 0);
   const std::int64_t first = full ? std::max(got.first_time, begin) : begin;
-  if (first - begin > 1) rates.Learn(begin, first, 0);
+  if (first - begin > grain_) rates.Learn(begin, first, 0);
   if (end > first) rates.Learn(first, end, full ? std::max<std::int64_t>(rows, 1) : rows);
   else if (full && inside && end > ask.from.time) rates.Learn(ask.from.time, end, std::max<std::int64_t>(got.whole, 1));   // of two seconds, neither whole
 }
@@ -56,7 +56,7 @@ std::int64_t Walk::Take(const Ask& ask, const Got& got, Rates* rates) {
       cursor_.offset += got.rows;
     } else {
       // A hot second says nothing of the minute that it is in.
-      if (grain_) cursor_ = {Cursor::At::kTime, cursor_.time + grain_, {}, 0};
+      if (time_alone_) cursor_ = {Cursor::At::kTime, cursor_.time + grain_, {}, 0};
       else cursor_ = {Cursor::At::kAfter, cursor_.time, std::move(cursor_.key), 0};
     }
     return got.rows;

@@ -52,8 +52,8 @@ struct Got {
 class Walk {
  public:
   /// `ordered`: pages come in an order over all columns, so that a page of one key alone need not be read again for the first offset.
-  /// `grain`: the key is the time alone, in units of so many seconds, so that behind one is the next; 0: there is more to it.
-  Walk(Cursor from, bool ordered, std::int64_t grain) : cursor_(std::move(from)), ordered_(ordered), grain_(grain) {}
+  /// `grain`: seconds of the time's unit.  `time_alone`: it is the whole key, in such units, so that behind one is the next.
+  Walk(Cursor from, bool ordered, std::int64_t grain, bool time_alone) : cursor_(std::move(from)), ordered_(ordered), time_alone_(time_alone), grain_(grain) {}
   const Cursor& cursor() const { return cursor_; }
   bool Done(std::int64_t end) const { return cursor_.at != Cursor::At::kGroup && cursor_.time >= end; }
   Ask Next(std::int64_t to, std::int64_t limit) const { return {cursor_, to, limit}; }
@@ -63,7 +63,7 @@ class Walk {
  private:
   void Learn(const Ask& ask, const Got& got, Rates& rates) const;
   Cursor cursor_;
-  bool ordered_;
+  bool ordered_, time_alone_;
   std::int64_t grain_;
 };
 

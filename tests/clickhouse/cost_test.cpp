@@ -116,7 +116,7 @@ TEST_CASE("with bounds inside of seconds every row comes once, whatever the valu
       }
     }
     std::sort(rows.begin(), rows.end());
-    Walk walk({Cursor::At::kTime, kBegin, {}, 0}, false, false);
+    Walk walk({Cursor::At::kTime, kBegin, {}, 0}, false, 1, false);
     Reach reach(kWindow, 30);
     Inside inside;
     Rates rates(1);

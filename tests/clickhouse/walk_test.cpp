@@ -54,7 +54,7 @@ TEST_CASE("walks, articles and manifests give every row once, in random seconds 
       std::int64_t rows = 0, requests = 0;
       const bool ordered = random() % 2;
       for (;;) {
-        Walk walk(Cursor::Load(cursor.Save()), ordered, !unique);   // as after a restart behind each page
+        Walk walk(Cursor::Load(cursor.Save()), ordered, 1, !unique);   // as after a restart behind each page
         if (walk.Done(kBegin + span)) break;
         const Ask ask = walk.Next(reach.Next(rates, walk.cursor(), limit, kBegin + span), limit);
         const Got got = store.Answer(ask);
@@ -163,7 +163,7 @@ TEST_CASE("days are asked for whole, never one of them twice, in almost the idea
     CAPTURE(mean);
     CountedStore store = StoreOf(days, false);
     Rates rates(static_cast<double>(limit) / 120);
-    Walk walk({Cursor::At::kTime, kBegin, {}, 0}, true, kDay);
+    Walk walk({Cursor::At::kTime, kBegin, {}, 0}, true, kDay, true);
     Reach reach(kWindow, 120, kDay);
     std::int64_t rows = 0, requests = 0, cut = 0;
     while (!walk.Done(kBegin + span * kDay)) {

@@ -12,7 +12,7 @@ class ProbeSource : public etl::Source {
  public:
   static constexpr auto kType = "probe";
   static constexpr auto kSummary = "Numbers, with faults on request.";
-  static constexpr std::uint32_t kFlags = ETL_PARALLEL;
+  static constexpr std::uint32_t kFlags = ETL_PARALLEL | ETL_REPLANS;
   std::int64_t rows = 1000, splits = 1, batch = 100, reject_every = 0, retry_at = -1, retries = 2, fail_at = -1, block_at = -1;
   std::int64_t payload = 0, broken_at = -1;
   bool incremental = false;
@@ -31,6 +31,7 @@ class ProbeSource : public etl::Source {
   etl::Schema Describe() override { return {{"id", etl::Int64(), false}, {"text", etl::Utf8()}}; }
   void Plan(bool fresh, std::string_view state) override {
     if (incremental && fresh && !state.empty()) first_ = std::stoll(std::string(state));
+    if (!fresh && state == CarryOver()) host.Count("ended_plans");
     next_ = !fresh && !state.empty() ? std::stoll(std::string(state)) : 0;
   }
   bool PlanNext(etl::Split& out, std::string& state) override {

@@ -32,6 +32,16 @@ TEST_CASE("an incremental source reads only what came since the last complete pa
   CHECK(f.Ids() == UpTo(150));
 }
 
+TEST_CASE("a source that asks for it is given the state of its plan's end when a run goes on") {
+  Fixture f;
+  CHECK(f.RunToml(Source("incremental = true\nrows = 150\nfail_at = 120\nbatch = 10") + kSink).exit == Exit::kSource);
+  CHECK(f.Saved().planned_all);
+  const RunResult r = f.RunToml(Source("incremental = true\nrows = 150\nbatch = 10") + kSink);
+  CHECK(r.exit == Exit::kOk);
+  CHECK(r.status.stages[0].metrics.at("ended_plans") == 1);
+  CHECK(f.Ids() == UpTo(150));
+}
+
 TEST_CASE("an interrupted pass of another source is refused, field by field") {
   Fixture f;
   CHECK(f.RunToml(Source("rows = 100\nfail_at = 50\nbatch = 10") + kSink).exit == Exit::kSource);

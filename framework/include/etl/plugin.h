@@ -306,7 +306,9 @@ enum {
   ETL_ORDERED = 4,     /* sink: wants the batches of a split in source order */
   ETL_ENCODED = 8,     /* takes dictionary, view and run-end columns as they are; else the host makes them plain */
   ETL_HOLDS = 16,      /* transform: keeps rows across calls, and says finished() */
-  ETL_LOCAL = 32       /* check() looks at this machine alone, its files and libraries: `etl check` calls it without --connect, too */
+  ETL_LOCAL = 32,      /* check() looks at this machine alone, its files and libraries: `etl check` calls it without --connect, too */
+  ETL_REPLANS = 64     /* source: plan(fresh = 0) is called also when a run goes on whose plan was at its end, with the state of that END;
+                          plan_next() is not called then */
 };
 typedef struct etl_component {
   uint32_t size, flags;

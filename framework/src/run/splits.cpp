@@ -27,7 +27,7 @@ void Splits::Start(const State& state, bool fresh, const std::map<std::string, S
     }
   }
   const etl_source& source = *head_.table().source;
-  if (planned_all_ || !source.plan) return;
+  if (!source.plan || (planned_all_ && (trackers_.empty() || !(head_.table().flags & ETL_REPLANS)))) return;
   Call(head_.side(), "plan",
        [&](etl_error* e) { return source.plan(head_.self(), plan_begun_ ? 0 : 1, 0, Str(plan_state_), e); });
 }
