@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kRangesInSplit = 8;
 constexpr std::int64_t kPagesInMemory = 8;   // of the whole run's limit: readers build them while others wait and are written
-constexpr std::int64_t kMostSampled = 200'000, kSamplesInRange = 16;
+constexpr std::int64_t kMostSampled = 200'000, kSamplesInRange = 128;
 constexpr std::size_t kStreamRows = 65'536;
 
 /// Memory of a page that is being read, counted with the host; waits until it is there.
@@ -68,8 +68,8 @@ std::vector<Key> ClickhouseSource::Borders(std::size_t columns, const Key& from,
   return borders;
 }
 
-/// The borders of ranges from `from` on that hold about a page each: keys of a sample of the table, every sixteenth.  One scan of the key's
-/// first column, and one of all of them where that is not enough.
+/// The borders of ranges from `from` on that hold about a page each: keys of a sample of the table, of which many fall into a range: buffers
+/// that are used again grow to the largest.  One scan of the key's first column, and one of all of them where that is not enough.
 void ClickhouseSource::PlanRanges(Key from) {
   Connection& c = Connected();
   Statement about;

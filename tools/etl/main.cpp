@@ -1,6 +1,7 @@
 // The command `etl`.
 #include <Poco/Exception.h>
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <csignal>
 #include <cstring>
@@ -114,5 +115,8 @@ int Main(int argc, const char* const* argv) {
 int main(int argc, char** argv) {
   std::signal(SIGPIPE,
               SIG_IGN);  // a peer that goes away is an error of a write, not the end of the process
+  // Memory of big batches goes back when it is freed, and is not kept in pieces: the limit is of what is used.
+  ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 8 << 20);
   return etl::cli::Main(argc, argv);
 }
