@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 
 namespace etl::embed {
 namespace {
@@ -62,6 +63,13 @@ ModelOptions Embed::Wanted() const {
 const Model& Embed::Load() {
   if (!loaded_) loaded_ = std::make_shared<Model>(Wanted());
   return *loaded_;
+}
+
+void Embed::Check() {
+  std::error_code ignored;
+  // A pipeline may be checked where its model is not; with --connect Describe() asks for it.
+  if (!std::filesystem::exists(model, ignored)) return host.Warn("was not checked: the model " + model + " is not there");
+  Load();
 }
 
 std::string Embed::Identity() { return "fingerprint=" + Load().fingerprint(); }

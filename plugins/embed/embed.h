@@ -42,7 +42,7 @@ class Embed : public Transform {
 
   static detail::DeclaredList Options();
   ~Embed() override;
-  void Check() override { Load(); }
+  void Check() override;
   std::string Identity() override;
   Schema Describe(const Schema& in) override;
   void Open(const Schema& in) override;

@@ -159,6 +159,16 @@ TEST_CASE("a runtime or provider that is not there is said by its name") {
   Refused(other, "libz.so.1 is no ONNX Runtime");
 }
 
+TEST_CASE("a pipeline can be checked where its model is not") {
+  Job job;
+  job.Texts({"\"hello\""});
+  fs::remove_all(job.dir.path() / "model");
+  const Finished plain = job.Run({}, "check");
+  CHECK(plain.exit_code == 0);
+  CHECK_MESSAGE(plain.err.find("was not checked: the model ") != std::string::npos, plain.err);
+  CHECK(job.Run({"--connect"}, "check").exit_code == 2);
+}
+
 TEST_CASE("what a provider's own library lacks is said by its name") {
   if (!HasOpenVino()) return;
   Job job("provider = \"openvino\"\nruntime = \"part\"");
