@@ -46,7 +46,7 @@ void FileSink::Open(const ArrowSchema& in, std::string_view state) {
   }
   const Compression how = compression == "auto" ? CompressionOfName(path) : CompressionOf(compression);
   output_ = std::make_unique<Output>(file_, how, static_cast<int>(level), mode, length);
-  if (output_->fresh()) output_->Append(0, [this](json_detail::Tail& out) { AppendHead(out); });
+  if (output_->fresh()) output_->Append([this](json_detail::Tail& out) { AppendHead(out); });
 }
 
 Written FileSink::Write(const Rows& in) {
@@ -57,7 +57,7 @@ Written FileSink::Write(const Rows& in) {
   for (std::int64_t first = 0; first < in.size(); first += kPart) {
     const std::int64_t count = std::min(kPart, in.size() - first);
     try {
-      output_->Append(0, [&](json_detail::Tail& out) { AppendRows(in, first, count, out); });
+      output_->Append([&](json_detail::Tail& out) { AppendRows(in, first, count, out); });
     } catch (const std::bad_alloc&) {
       if (first == 0) throw;
       throw Fatal("out of memory while writing " + file_);   // the rows before may be in the file

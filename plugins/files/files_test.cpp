@@ -165,14 +165,14 @@ TEST_CASE("random pieces stand in the file after each flush, and behind the leng
     for (int flush = 0; flush < 4; ++flush) {
       for (std::size_t n = below(8); n > 0; --n) {
         const std::string piece(below(2) ? below(5000) : below(900'000), static_cast<char>('a' + below(26)));
-        output.Append(0, [&piece](etl::json_detail::Tail& out) { out.Append(piece); });
+        output.Append([&piece](etl::json_detail::Tail& out) { out.Append(piece); });
         output.Drain();
         all += piece;
       }
       CHECK(output.Flush() == static_cast<std::int64_t>(all.size()));
       REQUIRE((ReadFile(file) == all));   // without its megabytes in a message
     }
-    output.Append(0, [](etl::json_detail::Tail& out) { out.Append(std::string(600'000, '#')); });
+    output.Append([](etl::json_detail::Tail& out) { out.Append(std::string(600'000, '#')); });
     output.Drain();   // a run that stops here
   }
 }

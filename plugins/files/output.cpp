@@ -100,7 +100,7 @@ Output::Output(const std::string& path, Compression compression, int level, Mode
   }
   fresh_ = length_ == 0;
   if (::lseek(file_.get(), length_, SEEK_SET) < 0) ThrowErrno("cannot go to the end of " + path_, errno);
-  if (!encoder_) direct_ = std::make_unique<DirectFile>(file_.get(), path_, length_);
+  if (!encoder_ && regular_) direct_ = std::make_unique<DirectFile>(file_.get(), path_, length_);
   if (direct_ && !*direct_) direct_.reset();
   if (mode == Mode::kAppend) EndHalfLine();
 }
@@ -110,7 +110,7 @@ void Output::EndHalfLine() {
   char last = '\n';
   if (length_ == 0 || encoder_) return;
   if (::pread(file_.get(), &last, 1, length_ - 1) < 0) ThrowErrno("cannot read the end of " + path_, errno);
-  if (last != '\n') Append(0, [](json_detail::Tail& out) { out.Append("\n"); });
+  if (last != '\n') Append([](json_detail::Tail& out) { out.Append("\n"); });
 }
 
 void Output::Drain() {

@@ -30,8 +30,8 @@ class Output {
 
   /// Appends what `write`, called with a Tail, appends to that; nothing if it throws.
   template <class Write>
-  void Append(std::size_t room, Write write) {
-    json_detail::Tail tail(buffer_, used_, room);
+  void Append(Write write) {
+    json_detail::Tail tail(buffer_, used_, 0);
     write(tail);
     used_ += tail.Keep();
   }
