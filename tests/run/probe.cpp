@@ -1,6 +1,7 @@
 // A source, a transform and a sink that misbehave on request, for the tests of the runtime.
 #include <etl/sdk.h>
 
+#include <atomic>
 #include <fstream>
 #include <set>
 #include <thread>
@@ -15,7 +16,7 @@ class ProbeSource : public etl::Source {
   static constexpr std::uint32_t kFlags = ETL_PARALLEL | ETL_REPLANS;
   std::int64_t rows = 1000, splits = 1, batch = 100, reject_every = 0, retry_at = -1, retries = 2, fail_at = -1, block_at = -1;
   std::int64_t payload = 0, broken_at = -1;
-  bool incremental = false;
+  bool incremental = false, fail_planned = false;
   static auto Options() {
     using P = ProbeSource;
     return etl::Options(
@@ -23,6 +24,7 @@ class ProbeSource : public etl::Source {
         etl::Option("batch", &P::batch, "Rows in a batch."), etl::Option("reject_every", &P::reject_every, "Each n-th is no row."),
         etl::Option("retry_at", &P::retry_at, "Fails for a while at this row.").Tuning(), etl::Option("retries", &P::retries, "How often.").Tuning(),
         etl::Option("fail_at", &P::fail_at, "Fails for good at this row.").Tuning(),
+        etl::Option("fail_planned", &P::fail_planned, "Fails only once another reader came to the plan's end.").Tuning(),
         etl::Option("block_at", &P::block_at, "Hangs at this row until interrupted.").Tuning(),
         etl::Option("payload", &P::payload, "Bytes of text in a row."),
         etl::Option("broken_at", &P::broken_at, "Gives a broken batch at this row."),
@@ -35,7 +37,10 @@ class ProbeSource : public etl::Source {
     next_ = !fresh && !state.empty() ? std::stoll(std::string(state)) : 0;
   }
   bool PlanNext(etl::Split& out, std::string& state) override {
-    if (next_ >= splits) return false;
+    if (next_ >= splits) {
+      ended_ = true;
+      return false;
+    }
     const std::int64_t size = (rows - first_ + splits - 1) / splits, begin = first_ + next_ * size;
     out.id = "s" + std::to_string(next_);
     out.state = std::to_string(begin) + "-" + std::to_string(std::min(begin + size, rows));
@@ -58,7 +63,10 @@ class ProbeSource : public etl::Source {
       ++tried_;
       throw etl::Retry("not now");
     }
-    if (hits(fail_at)) throw etl::Fatal("no more");
+    if (hits(fail_at)) {
+      while (fail_planned && !HeadAs<ProbeSource>().ended_) std::this_thread::yield();
+      throw etl::Fatal("no more");
+    }
     if (hits(block_at)) host.Wait(std::chrono::hours(1));
     for (; at_ < to; ++at_) {
       if (reject_every && at_ % reject_every == reject_every - 1) {
@@ -82,6 +90,7 @@ class ProbeSource : public etl::Source {
  private:
   std::int64_t first_ = 0, next_ = 0, at_ = 0, end_ = 0, tried_ = 0;
   bool broken_ = false;
+  std::atomic<bool> ended_ = false;
 };
 
 class ProbeTransform : public etl::Transform {

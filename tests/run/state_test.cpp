@@ -34,8 +34,9 @@ TEST_CASE("an incremental source reads only what came since the last complete pa
 
 TEST_CASE("a source that asks for it is given the state of its plan's end when a run goes on") {
   Fixture f;
-  CHECK(f.RunToml(Source("incremental = true\nrows = 150\nfail_at = 120\nbatch = 10") + kSink).exit == Exit::kSource);
-  CHECK(f.Saved().planned_all);
+  const std::string fails = "readers = 2\nincremental = true\nrows = 150\nfail_at = 120\nfail_planned = true\nbatch = 10";
+  CHECK(f.RunToml(Source(fails) + kSink).exit == Exit::kSource);
+  REQUIRE(f.Saved().planned_all);
   const RunResult r = f.RunToml(Source("incremental = true\nrows = 150\nbatch = 10") + kSink);
   CHECK(r.exit == Exit::kOk);
   CHECK(r.status.stages[0].metrics.at("ended_plans") == 1);
