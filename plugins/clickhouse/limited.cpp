@@ -470,7 +470,7 @@ bool ClickhouseSource::NextLimited(ArrowArray* out, std::string& position) {
     }
     if (!manifest_slice) reach_->Took(ask, got);
     if (inside_) inside_->Took(ask, got);
-    if (manifest_slice && got.rows >= ask.limit && got.whole > 0 && ask.to > ask.from.time + 1) host.Count("slices_recut");
+    if (manifest_slice && got.rows >= ask.limit && got.whole > 0 && ask.to > ask.from.time + head.table_.grain()) host.Count("slices_recut");
     Fine();
     if (ask.from.at == Cursor::At::kGroup && ask.from.offset) host.Count("pages_by_offset");
     if (!rows && walk_->cursor().at == Cursor::At::kGroup && got.rows) {

@@ -127,6 +127,19 @@ TEST_CASE("a manifest is written, followed, and re-cut where it no longer fits")
   }
 }
 
+TEST_CASE("a manifest of dates: a day of more rows than the limit is read in pages, and not told as cut again") {
+  const Store store("ch26");
+  store.Run("CREATE TABLE t (ts Date, id UInt32) ENGINE = MergeTree ORDER BY (ts, id)");
+  store.Run("INSERT INTO t SELECT toDate(19783 + multiIf(number < 300, 0, number < 2000, 1, 2)), toUInt32(number) FROM (SELECT number FROM system.numbers LIMIT 2400)");
+  const Pull pull(Limited(store, "manifest = \"slices.json\""));
+  const Finished plan = pull.Run({"--write", "slices.json"}, "plan");
+  CHECK_MESSAGE(plan.exit_code == 0, plan.err);
+  const Finished f = pull.Run();
+  CHECK_MESSAGE(f.exit_code == 0, f.err);
+  CHECK(pull.Numbers() == UpTo(2400));
+  CHECK(Metric(f, "slices_recut") == 0);
+}
+
 TEST_CASE("parts by the values of a column, found or listed, hold every row, those without a value too") {
   for (const std::string& name : kStores) {
     const Store store(name);
