@@ -117,42 +117,40 @@ void ClickhouseSource::CheckOptions() const {
   if (strategy == "article" && !order_by.empty()) throw ConfigError("order_by", "strategy = \"article\" pages by offset; leave it out");
 }
 
-/// What would make a query end early and look complete.
+/// What would make a query end early and look complete.  Remembers which settings of pages the server knows.
 void ClickhouseSource::CheckSettings() {
   Statement s;
   s.binds = table_.binds;
   s += "SELECT name, value FROM system.settings WHERE name IN ('read_overflow_mode', 'result_overflow_mode', 'timeout_overflow_mode', 'sort_overflow_mode', "
-       "'limit', 'offset')";
+       "'limit', 'offset'";
+  const auto wanted = max_rows_per_request ? PageSettings(max_rows_per_request) : decltype(table_.page_settings)();
+  for (const auto& [name, value] : wanted) s += ", " + Literal(name);
+  s += ")";
   const auto rows = Connected().AskIfAllowed(s, "cannot look at the settings");
   if (!rows) return;
   for (const auto& r : *rows) {
     if (r.size() != 2) continue;
+    const auto named = [&](const auto& setting) { return setting.first == r[0]; };
+    if (const auto want = std::find_if(wanted.begin(), wanted.end(), named); want != wanted.end()) {
+      if (std::none_of(settings.begin(), settings.end(), named)) table_.page_settings.push_back(*want);
+      continue;
+    }
     const bool cuts = r[1] == "break" || ((r[0] == "limit" || r[0] == "offset") && r[1] != "0");
     if (cuts) throw ConfigError("settings", "the server's setting " + r[0] + " = " + r[1] + " cuts results without a word; write settings = {" + r[0] + " = \"" +
                                                 (r[1] == "break" ? "throw" : "0") + "\"}, or ask for another profile");
   }
 }
 
-/// Those that the server knows, if this user may set any.
+/// Leaves them away where this user may not set any.
 void ClickhouseSource::TryPageSettings() {
-  Statement s;
-  s.binds = table_.binds;
-  s += "SELECT name FROM system.settings WHERE name IN (";
-  const auto wanted = PageSettings(max_rows_per_request);
-  for (const auto& [name, value] : wanted) s += (&name == &wanted[0].first ? "" : ", ") + Literal(name);
-  s += ")";
   Statement probe;
   probe.text = "SELECT 1";
+  probe.settings = table_.page_settings;
   try {
-    for (const auto& row : Connected().Ask(s, "cannot look at the settings")) {
-      const auto given = std::find_if(settings.begin(), settings.end(), [&](const auto& x) { return x.first == row.at(0); });
-      const auto want = std::find_if(wanted.begin(), wanted.end(), [&](const auto& x) { return x.first == row.at(0); });
-      if (given == settings.end() && want != wanted.end()) probe.settings.push_back(*want);
-    }
     Connected().Ask(probe, "cannot set anything");
-    table_.page_settings = probe.settings;
   } catch (const Error& e) {
     if (e.status == ETL_RETRY || e.status == ETL_CANCELLED) throw;
+    table_.page_settings.clear();
     host.Debug(std::string("pages cost the server more than they need to: ") + e.what());
   }
 }
@@ -198,6 +196,7 @@ void ClickhouseSource::Prepare() {
       ordered_ = table_.key.size() == 1;   // a page of one key is rare where there are several columns, and sorting by all is dear
       if (!shard_by.empty()) table_.SetSharding(Connected(), shard_by);
       if (table_.binds) TryPageSettings();
+      else table_.page_settings.clear();
     } else {
       table_.SetSortingKey(Connected());
       mode_ = table_.key.empty() ? Mode::kStream : Mode::kRanges;
