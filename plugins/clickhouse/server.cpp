@@ -7,7 +7,7 @@
 namespace etl::clickhouse {
 namespace {
 
-constexpr std::size_t kMostAnswer = 64 << 20;
+constexpr std::size_t kMostAnswer = 64 << 20, kMostUnpacked = 256 << 10;
 
 http::Target TargetOf(const Server& server) {
   http::Target t = http::MakeTarget(server);
@@ -123,11 +123,13 @@ void Connection::Begin(const Statement& statement, bool whole, const std::string
 
 /// Waits for bytes; false at the end of a whole reply.
 bool Connection::More(std::string& buffer) {
+  static constexpr std::string_view kFrame = "\x04\x22\x4d\x18";   // where the server keeps to itself what was asked of it, there is none
+  const std::size_t least = packed_ == Packed::kUnknown && coding_ == "lz4" ? kFrame.size() : 1;
   const auto began = host_.Now();
-  while (arrived_.empty() && !reply_) {
+  while (arrived_.size() < least && !reply_) {
     client_.Poll(std::chrono::milliseconds(100));
     if (host_.Cancelled()) throw Cancelled();
-    if (arrived_.empty() && !reply_ && host_.Now() - began > server_.timeout) {
+    if (arrived_.size() < least && !reply_ && host_.Now() - began > server_.timeout) {
       Abandon();
       throw Retry(doing_ + ": nothing came for as long as timeout allows");
     }
@@ -135,18 +137,16 @@ bool Connection::More(std::string& buffer) {
   if (!arrived_.empty()) {
     const std::size_t before = buffer.size();
     if (packed_ == Packed::kUnknown) {
-      static constexpr char kFrame[] = "\x04\x22\x4d\x18";   // where the server keeps to itself what was asked of it, there is none
-      if (coding_ == "lz4" && arrived_.size() < 4 && !reply_) return true;
-      packed_ = coding_ == "lz4" && arrived_.compare(0, 4, kFrame) == 0 ? Packed::kInside : Packed::kNo;
+      packed_ = coding_ == "lz4" && arrived_.compare(0, kFrame.size(), kFrame) == 0 ? Packed::kInside : Packed::kNo;
       if (packed_ == Packed::kInside) LZ4F_resetDecompressionContext(unpacker_.get());
     }
-    if (packed_ == Packed::kNo) {
+    if (packed_ == Packed::kInside || packed_ == Packed::kEnded) {
+      Unpack(buffer);
+    } else {
       if (buffer.empty()) buffer.swap(arrived_);
       else buffer += arrived_;
-    } else {
-      Unpack(buffer);
+      arrived_.clear();
     }
-    arrived_.clear();
     cost_.bytes += static_cast<std::int64_t>(buffer.size() - before);
     return true;
   }
@@ -154,21 +154,20 @@ bool Connection::More(std::string& buffer) {
   return false;
 }
 
+/// Some of what has arrived: there may be a thousand times as much in it.
 void Connection::Unpack(std::string& buffer) {
-  const char* from = arrived_.data();
-  std::size_t left = arrived_.size();
-  while (left) {
-    if (packed_ == Packed::kEnded) throw Retry(doing_ + ": there are bytes behind the compressed reply");
-    const std::size_t before = buffer.size();
-    std::size_t room = 256 << 10, taken = left;
-    buffer.resize(before + room);
-    const std::size_t said = LZ4F_decompress(unpacker_.get(), buffer.data() + before, &room, from, &taken, nullptr);
-    buffer.resize(before + (LZ4F_isError(said) ? 0 : room));
-    if (LZ4F_isError(said)) throw Retry(doing_ + ": the compressed reply cannot be read: " + LZ4F_getErrorName(said));
-    if (said == 0) packed_ = Packed::kEnded;
-    from += taken;
-    left -= taken;
-  }
+  if (packed_ == Packed::kEnded) throw Retry(doing_ + ": there are bytes behind the compressed reply");
+  const std::size_t before = buffer.size();
+  std::size_t room = kMostUnpacked, taken = arrived_.size() - unpacked_;
+  buffer.resize(before + room);
+  const std::size_t said = LZ4F_decompress(unpacker_.get(), buffer.data() + before, &room, arrived_.data() + unpacked_, &taken, nullptr);
+  buffer.resize(before + (LZ4F_isError(said) ? 0 : room));
+  if (LZ4F_isError(said)) throw Retry(doing_ + ": the compressed reply cannot be read: " + LZ4F_getErrorName(said));
+  if (said == 0) packed_ = Packed::kEnded;
+  unpacked_ += taken;
+  if (unpacked_ < arrived_.size()) return;
+  arrived_.clear();
+  unpacked_ = 0;
 }
 
 void Connection::CheckEnd() {
@@ -190,6 +189,7 @@ void Connection::Abandon() {
   client_.Drop();
   reply_.reset();
   arrived_.clear();
+  unpacked_ = 0;
   input_.reset();
 }
 

@@ -70,7 +70,8 @@ class Connection {
   const Host& host_;
   http::Client client_;
   std::string body_, doing_;
-  std::string arrived_;                ///< as it came
+  std::string arrived_;                ///< as it came; from unpacked_ on not yet unpacked
+  std::size_t unpacked_ = 0;
   std::string coding_;
   enum class Packed { kUnknown, kNo, kInside, kEnded };
   Packed packed_ = Packed::kUnknown;   ///< a frame of LZ4

@@ -10,7 +10,7 @@ namespace etl::clickhouse {
 namespace {
 
 constexpr std::size_t kRangesInSplit = 8;
-constexpr std::int64_t kPagesInMemory = 8;   // of the whole run's limit: readers build them while others wait and are written
+constexpr std::int64_t kPagesInMemory = 12;  // of the whole run's limit: readers build them while others wait and are written
 constexpr std::int64_t kMostSampled = 200'000, kSamplesInRange = 128;
 constexpr std::size_t kStreamRows = 65'536;
 

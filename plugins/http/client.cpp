@@ -16,6 +16,7 @@ namespace etl::http {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+constexpr std::size_t kMostTaken = 1 << 20;   // given to a request's take by one Poll()
 constexpr std::size_t kMostHeaders = 100, kMostHeaderBytes = 64 << 10;
 constexpr auto kLongestDown = std::chrono::seconds(60);
 
@@ -92,7 +93,8 @@ struct Client::Exchange {
   Done done;
   Reply reply;
   std::size_t host = 0, header_count = 0, header_bytes = 0;
-  bool too_much = false;
+  bool too_much = false, paused = false;
+  std::size_t given = 0;   // to request.take, by the Poll() under way
   int sends = 0;
   char error[CURL_ERROR_SIZE] = {};
 
@@ -129,6 +131,12 @@ struct Client::Exchange {
       long status = 0;
       curl_easy_getinfo(x.easy, CURLINFO_RESPONSE_CODE, &status);
       if (status == 200) {
+        // libcurl would keep what a coding unpacked while it is held back, up to a limit of its own.
+        if (x.given >= kMostTaken && x.request.accept.empty()) {
+          x.paused = true;
+          return CURL_WRITEFUNC_PAUSE;
+        }
+        x.given += size;
         x.request.take(std::string_view(data, size));
         return size;
       }
@@ -206,7 +214,8 @@ void Client::Submit(Request request, Done done) {
   x->done = std::move(done);
   x->reply = Reply();
   x->header_count = x->header_bytes = 0;
-  x->too_much = false;
+  x->too_much = x->paused = false;
+  x->given = 0;
   x->sends = 0;
   x->error[0] = 0;
   x->host = PickHost();
@@ -243,7 +252,7 @@ void Client::Submit(Request request, Done done) {
   set(CURLOPT_TCP_KEEPINTVL, 10L);
   set(CURLOPT_SOCKOPTFUNCTION, &SetUpSocket);
   set(CURLOPT_UPLOAD_BUFFERSIZE, 1L << 20);
-  set(CURLOPT_BUFFERSIZE, 256L << 10);
+  set(CURLOPT_BUFFERSIZE, x->request.accept.empty() ? 256L << 10 : 16L << 10);   // it reads up to a hundred at once
   set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   set(CURLOPT_SSL_VERIFYPEER, target_.verify ? 1L : 0L);
   set(CURLOPT_SSL_VERIFYHOST, target_.verify ? 2L : 0L);
@@ -272,6 +281,10 @@ void Client::Poll(nanoseconds longest) {
   const NoPipeSignal quiet;
   int running = 0;
   bool any = false;
+  for (const auto& x : flying_) {
+    x->given = 0;
+    if (std::exchange(x->paused, false)) curl_easy_pause(x->easy, CURLPAUSE_CONT);
+  }
   const auto collect = [&] {
     curl_multi_perform(M(multi_), &running);
     int left = 0;
@@ -284,7 +297,7 @@ void Client::Poll(nanoseconds longest) {
     }
   };
   collect();
-  if (any) return;
+  if (any || std::any_of(flying_.begin(), flying_.end(), [](const auto& x) { return x->given > 0; })) return;
   curl_multi_poll(M(multi_), nullptr, 0, static_cast<int>(std::clamp<std::int64_t>(longest.count() / 1'000'000, 0, 3'600'000)), nullptr);
   collect();
 }

@@ -162,6 +162,20 @@ TEST_CASE("a page that is cut after every byte is asked for again, and counts on
   }
 }
 
+TEST_CASE("an answer whose first bytes come alone is read on") {
+  const Store store("ch26");
+  store.Rows(kCount, "intDiv(number, 3)");
+  for (const std::int64_t first : {1, 3, 5}) {
+    const Gate gate(store, [&](const Gate::Asked& asked, Gate::Answer& answer, const auto& forward) {
+      if (!asked.rows) return false;
+      answer = forward(asked.body);
+      answer.first = first;
+      return true;
+    });
+    Exact(Pull(Limited(store, gate.url(), "compression = \"lz4\"", 100), "", kQuick));
+  }
+}
+
 TEST_CASE("a query that fails in mid-stream is no data: text, tag and cut of a real engine") {
   const Store store("ch26");
   for (const std::string how : {"text", "tag", "cut"}) {

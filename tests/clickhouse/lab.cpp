@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <netinet/in.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -182,6 +184,13 @@ void Gate::Serve(int socket) {
     if (answer.ends) reply += "Content-Length: " + std::to_string(answer.body.size()) + "\r\n";
     else reply += "Connection: close\r\n";
     reply += "\r\n";
+    if (answer.first > 0) {
+      const auto n = static_cast<std::size_t>(answer.first);
+      if (!send(reply + answer.body.substr(0, n))) return;
+      for (int left = 1; left > 0 && ::ioctl(socket, SIOCOUTQ, &left) == 0;) std::this_thread::yield();
+      reply.clear();
+      answer.body.erase(0, n);
+    }
     reply += answer.cut >= 0 ? answer.body.substr(0, static_cast<std::size_t>(answer.cut)) : answer.body;
     if (!send(reply) || answer.cut >= 0 || !answer.ends) return;
   }

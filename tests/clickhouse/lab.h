@@ -58,6 +58,7 @@ class Gate {
     std::string body, headers;    ///< headers: whole lines
     std::int64_t cut = -1;        ///< so many bytes of the body are sent, and the connection is closed
     bool ends = true;             ///< the reply says where it ends
+    std::int64_t first = 0;       ///< so many bytes of the body arrive before the others are sent
   };
   using Hook = std::function<bool(const Asked&, Answer& answer, const std::function<Answer(const std::string& body)>& forward)>;
   Gate(const Store& store, Hook hook);

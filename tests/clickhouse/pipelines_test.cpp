@@ -121,19 +121,25 @@ TEST_CASE("the pipeline to CSV writes what the server has, and the same again") 
   }
 }
 
-TEST_CASE("hundreds of megabytes to CSV take no more than four times the memory limit") {
+TEST_CASE("hundreds of megabytes to CSV take no more than the memory limit, and little more than a small one") {
   const Store store("ch18");
   const std::int64_t rows = Full() ? 10'000'000 : 3'000'000;   // about 150 bytes each
   Fill(store, 0, rows, "concat(toString(cityHash64(number)), toString(cityHash64(number + 1)), toString(cityHash64(number + 2)), toString(cityHash64(number + 3)), toString(cityHash64(number + 4)), toString(cityHash64(number + 5)))");
-  const Shown shown("clickhouse-to-csv", store, {{"256MiB", "64MiB"}});
-  const Finished f = shown.Run(kWatched);
-  const std::int64_t peak = std::atoll(f.out.c_str() + f.out.rfind("peak ") + 5);
-  const auto bytes = std::filesystem::file_size(shown.dir / "build/events.csv");
-  MESSAGE((bytes / (1 << 20)), " MiB of CSV with memory_limit = 64 MiB: peak ", peak, " MiB");
-  CHECK(bytes > static_cast<std::uintmax_t>(rows) * 140);
-  CHECK(peak > 8);
-  CHECK(peak <= 4 * 64);   // the budget counts what batches hold; what the allocator keeps of large buffers comes on top
-  CHECK(std::atoll(RunProcess({{"wc", "-l", shown.dir / "build/events.csv"}}).out.c_str()) == rows + 1);
+  struct Case {
+    std::string limit;
+    std::int64_t most;
+  };
+  for (const Case& c : {Case{"256MiB", 256}, Case{"64MiB", 160}}) {   // the program and the buffers of its threads do not shrink
+    const Shown shown("clickhouse-to-csv", store, {{"256MiB", c.limit}});
+    const Finished f = shown.Run(kWatched);
+    const std::int64_t peak = std::atoll(f.out.c_str() + f.out.rfind("peak ") + 5);
+    const auto bytes = std::filesystem::file_size(shown.dir / "build/events.csv");
+    MESSAGE((bytes / (1 << 20)), " MiB of CSV with memory_limit = ", c.limit, ": peak ", peak, " MiB");
+    CHECK(bytes > static_cast<std::uintmax_t>(rows) * 140);
+    CHECK(peak > 8);
+    CHECK(peak <= c.most);
+    CHECK(std::atoll(RunProcess({{"wc", "-l", shown.dir / "build/events.csv"}}).out.c_str()) == rows + 1);
+  }
 }
 
 TEST_CASE("the pipeline to Elasticsearch writes each row once, and then only what is missing") {
