@@ -103,6 +103,7 @@ class ProbeTransform : public etl::Transform {
     return etl::Options(etl::Option("mode", &ProbeTransform::mode, "What to do.").Choices({"pass", "drop", "double", "split", "reject", "retry", "late_retry", "fail", "lie"}),
                         etl::Option("n", &ProbeTransform::n, "Which rows: those whose id divides by n."));
   }
+  std::string Identity() override { return "kind=plain\n"; }
   etl::Schema Describe(const etl::Schema& in) override { return in; }
   void Apply(const etl::Rows& in) override {
     if (mode == "pass") {

@@ -52,6 +52,21 @@ TEST_CASE("an interrupted pass of another source is refused, field by field") {
   CHECK(r.message.find("source.payload: the state has 0, the pipeline now says 3\n") != std::string::npos);
   CHECK(r.message.find("etl state reset " + f.File("p.toml")) != std::string::npos);
   CHECK(f.Saved().splits.at("s0").position == "50");
+  const PipelineConfig changed = f.Load(Source("rows = 100\nbatch = 20") + kSink);
+  CHECK(PlanPipeline(changed, {}, 1, "").standing ==
+        "pass 1 was interrupted and belongs to another pipeline than this file now declares, so that 'etl run' will refuse it: "
+        "source.batch: the state has 10, the pipeline now says 20");
+  const PipelineConfig same = f.Load(Source("rows = 100\nbatch = 10") + kSink);
+  CHECK(PlanPipeline(same, {}, 1, "").standing == "pass 1 was interrupted and will go on");
+}
+
+TEST_CASE("a result says what a transform says that it is") {
+  Fixture f;
+  const RunResult r = f.RunToml(Source("rows = 1") + "[[transform]]\ntype = \"probe\"\n" + kSink);
+  CHECK(r.exit == Exit::kOk);
+  using Said = std::vector<std::pair<std::string, std::string>>;
+  CHECK(r.status.stages.at(0).identity == Said{});
+  CHECK(r.status.stages.at(1).identity == Said{{"kind", "plain"}});
 }
 
 TEST_CASE("a changed pipeline goes on after its state was accepted") {

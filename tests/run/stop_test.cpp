@@ -21,6 +21,7 @@ TEST_CASE("SIGTERM drains: what was read is delivered, the state is saved, the e
     run.Stop(15);
   });
   CHECK(r.exit == Exit::kTerminated);
+  CHECK(r.message == "stopped by a signal; what was read is delivered, and the state is saved");
   CHECK(f.Ids() == UpTo(3300));
   CHECK(f.Saved().splits.at("s0").position == "3300");
   CHECK(r.next == std::vector<std::string>{"etl run " + f.File("p.toml")});
@@ -41,6 +42,7 @@ TEST_CASE("a sink that never recovers does not outlive the grace period") {
                               run.Stop(2);
                             });
   CHECK(r.exit == Exit::kInterrupted);
+  CHECK(r.message == "stopped by a signal; not all that was read was delivered within the time of grace, and a run that goes on reads it again");
   CHECK(r.status.elapsed_ns < 5'000'000'000);
   CHECK(f.Saved().splits.at("s0").position == "");
 }

@@ -77,6 +77,9 @@ Json::Ptr ToJson(const host::StageStatus& s) {
   Json::Ptr metrics = NewObject();
   for (const auto& [name, value] : s.metrics) SetNumber(*metrics, name, value);
   json->set("metrics", metrics);
+  Json::Ptr identity = NewObject();
+  for (const auto& [name, value] : s.identity) identity->set(name, value);
+  json->set("identity", identity);
   return json;
 }
 

@@ -41,6 +41,8 @@ std::string StageLine(const RunResult& r, std::size_t i, std::size_t label) {
   if (s.retries > 0) line += ", " + Plural(s.retries, "retry", "retries");
   if (s.rejects > 0) line += fmt::format(", {} rejected", Count(s.rejects));
   for (const auto& [name, value] : s.metrics) line += fmt::format(", {} {:.6g}", name, value);
+  if (s.kind == Kind::kTransform)   // it shapes the rows
+    for (const auto& [name, value] : s.identity) line += fmt::format(", {} {}", name, value);
   return line;
 }
 

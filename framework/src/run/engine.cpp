@@ -301,7 +301,8 @@ void Engine::Finish(RunResult& result) {
     result.message = run.CleanLines(failure_->what());
   } else if (!state_.complete && signal_) {
     result.exit = StopExit();
-    result.message = "stopped by a signal; what was read is delivered, and the state is saved";
+    result.message = run.abort ? "stopped by a signal; not all that was read was delivered within the time of grace, and a run that goes on reads it again"
+                               : "stopped by a signal; what was read is delivered, and the state is saved";
   } else if (!result.rejects_file.empty()) {
     result.exit = Exit::kRejected;
     result.message = fmt::format("finished, but {} {} rejected", rejected, rejected == 1 ? "row was" : "rows were");

@@ -104,7 +104,11 @@ PlanReport Engine::Plan(std::size_t most, const std::string& write) {
   Foresee(report, write);
   const State state = PeekState(StateFolder(config_, options_.state_dir));
   const bool resumes = state.generation > 0 && !state.complete;
+  std::vector<std::string> changed = state.identity.empty() ? std::vector<std::string>() : Differences(state.identity, IdentityNow());
+  std::erase_if(changed, [](const std::string& line) { return line.rfind("sink", 0) == 0; });   // no sink is made here
   report.standing = state.generation == 0 ? "nothing has run yet"
+                    : resumes && !changed.empty() ? fmt::format("pass {} was interrupted and belongs to another pipeline than this file now declares, so that 'etl run' will refuse it: {}",
+                                                                state.generation, fmt::join(changed, "; "))
                     : resumes ? fmt::format("pass {} was interrupted and will go on", state.generation)
                               : fmt::format("pass {} is complete; the next run is a new one", state.generation);
   Splits planned(*source.head, 1);

@@ -30,6 +30,7 @@ struct StageStatus {
   std::int64_t queue_bytes = 0, queue_limit = 0;       ///< of the queue before it; a source has none
   std::int64_t retries = 0, rejects = 0, in_flight = 0;
   std::map<std::string, double> metrics;               ///< what the plugin counted and gauged
+  std::vector<std::pair<std::string, std::string>> identity;   ///< what the plugin says that it is, as a transform's fingerprint of its model
 };
 
 struct RejectReason {

@@ -71,6 +71,9 @@ RunStatus Engine::Status() const {
       const std::lock_guard lock(stage->counters.mutex);
       s.metrics = stage->counters.metrics;
     }
+    for (const auto& [name, value] : state_.identity) {
+      if (name != "source: schema" && name.rfind(s.key + ": ", 0) == 0) s.identity.emplace_back(name.substr(s.key.size() + 2), run.redactor.Clean(value));
+    }
     ++number;
     status.stages.push_back(std::move(s));
   }
