@@ -17,7 +17,7 @@ std::size_t MinuteOfDay(std::int64_t time) { return static_cast<std::size_t>(((t
 
 void Article::Resume(std::int64_t from, std::int64_t to, std::int64_t offset) {
   parts_ = {{from, to, true}};
-  offset_ = got_ = offset;
+  resumed_ = offset_ = got_ = offset;
   hot_ = to - from <= grain_;
 }
 
@@ -68,7 +68,7 @@ void Article::Done(std::int64_t rows, Statistics& statistics) {
       statistics.mean[m] += (a_minute - statistics.mean[m]) / std::min(n, 8.0);
     }
   }
-  offset_ = got_ = 0;
+  resumed_ = offset_ = got_ = 0;
   hot_ = false;
   counting_ = !parts_.empty() && !parts_.back().counted;
 }
@@ -102,8 +102,8 @@ void Article::Halve(bool counted) {
 }
 
 void Article::Again(bool halves) {
-  offset_ = got_ = 0;
-  if (halves && parts_.back().to - parts_.back().from > grain_) Halve(true);
+  offset_ = got_ = resumed_;
+  if (halves && !resumed_ && parts_.back().to - parts_.back().from > grain_) Halve(true);
 }
 
 void Article::TookCount(std::int64_t rows) {

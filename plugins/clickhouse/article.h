@@ -36,7 +36,8 @@ class Article {
   std::optional<Question> Next(const Statistics& statistics, std::int64_t end);
   Then TookRows(std::int64_t rows, Statistics& statistics);
   void TookCount(std::int64_t rows);
-  /// The slice of which some pages came is pulled once more, from its first row on, or its halves are.
+  /// The slice of which some pages came is pulled once more, from its first row on, or its halves are.  One that was gone on with has rows
+  /// that were delivered before: it is pulled from behind them.
   void Again(bool halves);
   /// All before this second is complete.
   std::int64_t done() const { return done_; }
@@ -53,7 +54,7 @@ class Article {
   };
   void Done(std::int64_t rows, Statistics& statistics);
   void Halve(bool counted);
-  std::int64_t limit_, slice_, grain_, done_, offset_ = 0, got_ = 0, huge_ = 0, deepest_ = 0;
+  std::int64_t limit_, slice_, grain_, done_, resumed_ = 0, offset_ = 0, got_ = 0, huge_ = 0, deepest_ = 0;
   std::vector<Part> parts_;   ///< the next one is the last
   bool counting_ = false, hot_ = false;
 };

@@ -153,7 +153,7 @@ class ClickhouseSource : public Source, public Server {
   std::vector<Range> own_ranges_;
   std::size_t at_range_ = 0;
   std::unique_ptr<Dense> dense_;
-  std::int64_t dense_rows_ = 0;
+  std::int64_t dense_rows_ = 65'536;
   bool streaming_ = false, ended_ = false;
   std::int64_t at_row_ = 0, skip_ = 0, asked_ = 0;
 };

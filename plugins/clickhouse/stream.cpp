@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kRangesInSplit = 8;
 constexpr std::int64_t kPagesInMemory = 12;  // of the whole run's limit: readers build them while others wait and are written
 constexpr std::int64_t kMostSampled = 200'000, kSamplesInRange = 128;
+constexpr std::size_t kSampleBytes = 128;   // of the texts of a key: a border need not be a key
 constexpr std::size_t kStreamRows = 65'536;
 
 /// Memory of a page that is being read, counted with the host; waits until it is there.
@@ -40,12 +41,14 @@ std::vector<Key> ClickhouseSource::Borders(std::size_t columns, const Key& from,
   const std::int64_t samples = std::min(kMostSampled, parts * kSamplesInRange), one_in = std::max<std::int64_t>(1, rows / samples);
   std::string given, order;
   for (std::size_t i = 0; i < columns; ++i) {
-    given += (i ? ", " : "") + table_.Sample(table_.key[i]);
+    const KeyColumn& k = table_.key[i];
+    given += i ? ", " : "";
+    given += k.kind == KeyColumn::Kind::kText ? "substring(" + Quote(k.name) + ", 1, " + std::to_string(kSampleBytes / columns) + ")" : table_.Sample(k);
     order += (i ? ", " : "") + Quote(table_.key[i].name);
   }
   Statement s = table_.Sampled(given, from);
   s += " AND rand() % " + std::to_string(one_in) + " = 0 ORDER BY " + order;
-  const auto sample = Connected().Ask(s, "cannot take a sample of the keys of \"" + table + "\"");
+  const auto sample = Connected().Ask(s, "cannot take a sample of the keys of \"" + table + "\"", true);
   const auto step = static_cast<std::size_t>(std::max<std::int64_t>(1, rows / (one_in * parts)));
   std::vector<Key> borders;
   Key last = from;
@@ -147,7 +150,6 @@ bool ClickhouseSource::NextRange(ArrowArray* out, std::string& position) {
       host.Count("made_smaller");
       dense_ = std::make_unique<Dense>(Dense{range.from, 0, false});
       page = Page();
-      if (!dense_rows_) dense_rows_ = 65'536;
     }
   }
   for (;;) {

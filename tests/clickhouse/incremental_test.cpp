@@ -240,6 +240,48 @@ TEST_CASE("a run without a limit that is interrupted plans the rest anew, and sa
   }
 }
 
+TEST_CASE("a range that is read in order goes on where it was interrupted, inside one key and between two") {
+  for (const std::string& name : kStores) {
+    const Store store(name);
+    store.Run("CREATE TABLE t (k UInt64, id UInt32, pad String) ENGINE = MergeTree ORDER BY k");
+    store.Run("INSERT INTO t SELECT intDiv(number, 20000), toUInt32(number), 'padding' FROM (SELECT number FROM system.numbers LIMIT 200000)");
+    for (const int pages : {2, 5, 9}) {
+      std::atomic<int> left{pages};
+      const Gate gate(store, [&](const Gate::Asked& asked, Gate::Answer& answer, const auto&) {
+        if (!asked.rows || left-- > 0) return false;
+        answer = {503, "", "", -1, true};
+        return true;
+      });
+      CAPTURE(name);
+      CAPTURE(pages);
+      const Pull pull(store.Options(gate.url()) + "table = \"t\"\npage_bytes = \"64KiB\"\nreaders = 1", kTarget, "retry = {max_elapsed = \"100ms\", initial = \"1ms\", max = \"5ms\"}");
+      CHECK(pull.Run().exit_code == 6);
+      left = 1 << 30;
+      const Finished f = Good(pull);
+      CHECK(Metric(f, "made_smaller") > 0);
+      CHECK(Sql(pull, "SELECT count(*), count(DISTINCT id), sum(id) FROM t") == "200000|200000|19999900000");
+    }
+  }
+}
+
+TEST_CASE("the article goes on behind the rows of a slice that were delivered, also where rows are alike") {
+  for (const std::string& name : kStores) {
+    const Store store(name);
+    store.Run("CREATE TABLE t (ts DateTime, v String) ENGINE = MergeTree ORDER BY ts");
+    store.Run("INSERT INTO t SELECT toDateTime(1709251200 + intDiv(number, 300)), 'same' FROM (SELECT number FROM system.numbers LIMIT 1000)");
+    for (const int rows : {50, 350, 650}) {
+      CAPTURE(name);
+      CAPTURE(rows);
+      const Pull pull(Limited(store, store.url(), "strategy = \"article\"", 100), "type = \"sqlite\"\npath = \"out.db\"\ntable = \"t\"\nbatch = {rows = 100}");
+      Sql(pull, "CREATE TABLE t (ts, v); CREATE TRIGGER full BEFORE INSERT ON t WHEN (SELECT count(*) FROM t) >= " + std::to_string(rows) + " BEGIN SELECT RAISE(ABORT, 'full'); END");
+      CHECK(pull.Run().exit_code != 0);
+      Sql(pull, "DROP TRIGGER full");
+      Good(pull);
+      CHECK(Sql(pull, "SELECT count(*) FROM t") == "1000");
+    }
+  }
+}
+
 TEST_CASE("a narrow condition makes few requests") {
   for (const std::string& name : kStores) {
     const Store store(name);
