@@ -112,7 +112,8 @@ std::string Carried(const std::string& text, int depth = 0) {
   Parts p = Split(text);
   if (p.head == "LowCardinality") return Carried(p.args.at(0), depth + 1);
   if (p.head == "SimpleAggregateFunction") return Carried(p.args.at(p.args.size() - 1), depth + 1);
-  if (p.head == "JSON" || p.head == "Object" || p.head == "Dynamic" || p.head == "Variant" || p.head == "Geometry") return "String";
+  if (p.head == "JSON" || p.head == "Object") return "String";
+  if (p.head == "Dynamic" || p.head == "Variant" || p.head == "Geometry") return "Nullable(String)";
   if (p.head == "BFloat16") return "Float32";
   if (p.head == "AggregateFunction" || p.head == "QBit") throw Fatal("its type " + p.head + " is a state inside the server; select what it stands for, as by finalizeAggregation()");
   if (p.head == "Array" || p.head == "Nullable" || p.head == "Map" || p.head == "Tuple" || p.head == "Nested") {

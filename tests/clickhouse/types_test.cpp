@@ -66,8 +66,8 @@ TEST_CASE("types that only queries give, or few tables, and one in another") {
   }
   const Store store("ch26");
   CHECK(query(store, "CAST(NULL AS Nullable(IntervalDay)) AS a, map('k', toIntervalHour(2)) AS b, toIntervalNanosecond(-9) AS c, (1.0, 2.5)::Point::Geometry AS d, CAST(NULL AS Geometry) AS e, "
-                     "tuple((1.0, 2.5)::Point::Geometry) AS f, ['{}'::JSON] AS g, [1.5::BFloat16] AS h, [5::Dynamic] AS i") ==
-        R"x({"a":null,"b":{"k":2},"c":-9,"d":[1,2.5],"e":null,"f":{"1":"(1,2.5)"},"g":["{}"],"h":[1.5],"i":["5"]})x");
+                     "tuple((1.0, 2.5)::Point::Geometry) AS f, ['{}'::JSON] AS g, [1.5::BFloat16] AS h, [5::Dynamic, NULL::Dynamic] AS i, CAST([NULL, 'x'], 'Array(Variant(UInt8, String))') AS j") ==
+        R"x({"a":null,"b":{"k":2},"c":-9,"d":[1,2.5],"e":null,"f":{"1":"(1,2.5)"},"g":["{}"],"h":[1.5],"i":["5",null],"j":[null,"x"]})x");
   // In a table of which each page is one key, in an order over all columns.
   store.Run("CREATE TABLE every (ts DateTime, id UInt32, i IntervalDay, g Geometry, j JSON, m Map(String, UInt8), t Tuple(a UInt8, b String), n Nullable(Int256), d Dynamic, v Variant(UInt8, String), "
             "f Array(Float64), e Enum8('a' = 1), x Nullable(FixedString(2))) ENGINE = MergeTree ORDER BY id");
