@@ -50,7 +50,7 @@ void ClickhouseSource::FindShards() {
     const std::string column = Quote(shard_by, "shard_by");
     Statement s = table_.Aggregate("DISTINCT toString(" + column + ")", 0, 0, "", false);
     s += " AND isNotNull(" + column + ") LIMIT " + std::to_string(kMostShards + 1);
-    for (const auto& row : Connected().Ask(s, "cannot find the values of \"" + shard_by + "\"")) values.push_back(row.at(0));
+    for (const auto& row : Connected().Ask(s, "cannot find the values of \"" + shard_by + "\"", true)) values.push_back(row.at(0));
     std::sort(values.begin(), values.end());
   }
   if (values.size() > kMostShards) throw ConfigError("shard_by", "the column has more than " + std::to_string(kMostShards) + " values; name another, or the largest in shard_values");
@@ -307,7 +307,11 @@ void ClickhouseSource::OpenPiece(const Split& split, std::string_view position) 
   doubtful_ = false;
   if (strategy == "article") {
     article_ = std::make_unique<Article>(cursor.time, max_rows_per_request, slice.count() / 1'000'000'000, head.table_.grain());
-    if (!cursor.key.empty()) article_->Resume(cursor.time, std::atoll(cursor.key[0].c_str()), cursor.offset);
+    if (!cursor.key.empty()) {
+      const std::int64_t to = std::atoll(cursor.key[0].c_str());
+      article_->Resume(cursor.time, to, cursor.offset);
+      head.ledger_.Claim(id_, to);
+    }
   } else {
     const bool time_alone = head.table_.key.size() == 1 && head.table_.key[0].kind != KeyColumn::Kind::kDateTime64;
     walk_ = std::make_unique<Walk>(std::move(cursor), head.ordered_, head.table_.grain(), time_alone);
@@ -388,16 +392,16 @@ bool ClickhouseSource::FetchPage(const clickhouse::Ask& ask, bool all_columns, P
     }
     const std::int64_t rows = page.rows, seen = head.most_seen_;
     if (rows > ask.limit) throw Fatal("the store gave " + Number(rows) + " rows where at most " + Number(ask.limit) + " were asked for: it does not keep LIMIT");
-    if (rows == 0 || rows < seen) return true;
+    if (rows == 0 || (rows < seen && !head.store_limit_)) return true;
     // A store that gives fewer rows than it was said to would lose some here.  It is known to give as many as it has given once; when it
-    // gives more than ever, its rows are counted.
+    // gives more than ever, its rows are counted.  Those of one that did so, always: it may do so at any number.
     std::int64_t counted = 0;
     if (rows == ask.limit || (counted = CountOf(ask) - ask.from.offset) <= rows) {
       head.most_seen_ = std::max(head.most_seen_.load(), rows);
       return true;
     }
     if (rows <= most) {   // asked again it gives no more, so that they did not come in between
-      host.Warn("the store gives at most " + Number(rows) + " rows a request, not max_rows_per_request = " + Number(max_rows_per_request) +
+      if (!head.store_limit_) host.Warn("the store gives at most " + Number(rows) + " rows a request, not max_rows_per_request = " + Number(max_rows_per_request) +
                 ", and does not say so: " + Number(counted) + " were there");
       head.store_limit_ = rows;
       page_rows_ = std::min(page_rows_, rows);

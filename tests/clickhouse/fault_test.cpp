@@ -71,6 +71,35 @@ TEST_CASE("a store that gives fewer rows than it was said to, without a word, or
   }
 }
 
+TEST_CASE("a store that was found to give fewer rows, now these and now those, loses none") {
+  const unsigned seed = std::random_device()();
+  MESSAGE("seed ", seed);
+  for (const std::string& name : kStores) {
+    const Store store(name);
+    store.Rows(kCount, "intDiv(number, 3)");
+    for (const std::string more : {"strategy = \"auto\"", "strategy = \"slices\"", "strategy = \"auto\"\nreaders = 4"}) {
+      std::mt19937 random(seed);
+      std::mutex mutex;
+      const Gate gate(store, [&](const Gate::Asked& asked, Gate::Answer& answer, const auto& forward) {
+        if (!asked.rows) return false;
+        const std::size_t at = LimitAt(asked.body);
+        const long wanted = std::atol(asked.body.c_str() + at);
+        std::string body = asked.body;
+        {
+          const std::lock_guard lock(mutex);
+          body.replace(at, std::to_string(wanted).size(), std::to_string(std::min(wanted, std::uniform_int_distribution<long>(100, 300)(random))));
+        }
+        answer = forward(body);
+        return true;
+      });
+      CAPTURE(name);
+      CAPTURE(more);
+      const Finished f = Exact(Pull(Limited(store, gate.url(), more)));
+      CHECK(f.err.find("and does not say so") != std::string::npos);
+    }
+  }
+}
+
 TEST_CASE("503, busy, out of memory, out of time, text behind rows, no end, wrong counts: each third answer") {
   for (const std::string& name : kStores) {
     const Store store(name);
