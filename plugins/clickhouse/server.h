@@ -45,7 +45,8 @@ class Connection {
   /// `host` is lent.
   Connection(const Server& server, const Host& host);
   /// A small result, its lines and their columns, unescaped.
-  std::vector<std::vector<std::string>> Ask(const Statement& statement, const std::string& doing);
+  /// `texts`: the rows hold any texts, of which one may look like what a server says when it fails.
+  std::vector<std::vector<std::string>> Ask(const Statement& statement, const std::string& doing, bool texts = false);
   /// The same of what a user need not be allowed to see: nothing, and a warning, where it is refused for good.
   std::optional<std::vector<std::vector<std::string>>> AskIfAllowed(const Statement& statement, const std::string& doing);
   /// Begins a query whose rows come in Native; `whole`: the server shall have all of them before it answers, so that it can still

@@ -45,7 +45,9 @@ std::string ParameterText(std::string_view value) {
 
 Statement& Statement::Bind(const std::string& type, std::string_view value) {
   if (binds) {
-    const std::string name = "etl" + std::to_string(parameters.size());
+    std::string name;
+    const auto taken = [&name](const auto& p) { return p.first == name; };
+    for (std::size_t i = parameters.size(); name.empty() || std::any_of(parameters.begin(), parameters.end(), taken); ++i) name = "etl" + std::to_string(i);
     parameters.emplace_back(name, std::string(value));
     text += "{" + name + ":" + type + "}";
   } else if (type.find("Int") != std::string::npos && value.find_first_not_of("-0123456789") == std::string_view::npos) {

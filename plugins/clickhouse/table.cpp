@@ -86,6 +86,7 @@ bool FitsKey(const std::string& type, KeyColumn& out) {
   if (head == "String" || head == "FixedString") {
     out.kind = Kind::kText;
     out.type = "String";
+    if (head == "FixedString") out.fixed = type.substr(12, type.size() - 13);
     return true;
   }
   if (head == "Date") out.kind = Kind::kDate;
@@ -232,6 +233,7 @@ void Table::SetSharding(Connection& connection, const std::string& column) {
   if (!number) {
     sharding.column.kind = KeyColumn::Kind::kText;
     sharding.column.type = "String";
+    if (head == "FixedString") sharding.column.fixed = type.substr(12, type.size() - 13);
   }
 }
 
@@ -320,8 +322,8 @@ void Table::AddWhere(Statement& s, const std::string& shard) const {
   else s += " OR " + column + " NOT IN (";
   for (std::size_t i = 0; i < sharding.values.size(); ++i) {
     if (i) s += ", ";
-    const bool number = sharding.column.kind == KeyColumn::Kind::kInt;
-    s += number ? sharding.values[i] : Literal(sharding.values[i]);
+    const KeyColumn& c = sharding.column;
+    s += c.kind == KeyColumn::Kind::kInt ? sharding.values[i] : c.fixed.empty() ? Literal(sharding.values[i]) : "toFixedString(" + Literal(sharding.values[i]) + ", " + c.fixed + ")";
   }
   s += sharding.values.empty() ? ")" : "))";
 }
@@ -329,7 +331,11 @@ void Table::AddWhere(Statement& s, const std::string& shard) const {
 void Table::AddBound(Statement& s, const KeyColumn& k, const std::string& value) const {
   switch (k.kind) {
     case KeyColumn::Kind::kInt: s.Bind(k.type, value); break;
-    case KeyColumn::Kind::kText: s.Bind("String", value); break;
+    case KeyColumn::Kind::kText:
+      if (!k.fixed.empty()) s += "toFixedString(";
+      s.Bind("String", value);
+      if (!k.fixed.empty()) s += ", " + k.fixed + ")";
+      break;
     case KeyColumn::Kind::kDate: s += "toDate("; s.Bind("UInt16", value); s += ")"; break;
     case KeyColumn::Kind::kDate32: s += "toDate32("; s.Bind("String", TimeText(std::atoll(value.c_str()) * 86400).substr(0, 10)); s += ")"; break;
     case KeyColumn::Kind::kDateTime: s += "toDateTime("; s.Bind("UInt32", value); s += ")"; break;

@@ -15,6 +15,7 @@ struct KeyColumn {
   std::string name, type;
   Kind kind = Kind::kInt;
   int precision = 0;          ///< kDateTime64
+  std::string fixed;          ///< kText: bytes of a FixedString, which not every server compares with shorter text
   std::size_t at = 0;         ///< in the columns that are read
 };
 

@@ -161,6 +161,62 @@ TEST_CASE("parts by the values of a column, found or listed, hold every row, tho
   }
 }
 
+TEST_CASE("bytes of a fixed length are parts and keys like any text") {
+  for (const std::string& name : kStores) {
+    const Store store(name);
+    store.Run("CREATE TABLE t (ts DateTime, id UInt32, f FixedString(4)) ENGINE = MergeTree ORDER BY (ts, f)");
+    store.Run("INSERT INTO t SELECT toDateTime(1709251200 + intDiv(number, 900)), toUInt32(number), toFixedString(['ab', 'abcd', 'x'][number % 3 + 1], 4) FROM (SELECT number FROM system.numbers LIMIT 3000)");
+    for (const std::string more : {"shard_by = \"f\"", "shard_by = \"f\"\nshard_values = [\"ab\"]", "", "fixed_strings = \"text\"", "shard_by = \"f\"\nfixed_strings = \"text\""}) {
+      CAPTURE(name);
+      CAPTURE(more);
+      const Pull pull(Limited(store, more, 100));
+      const Finished f = pull.Run();
+      CHECK_MESSAGE(f.exit_code == 0, f.err);
+      CHECK(pull.Numbers() == UpTo(3000));
+    }
+  }
+}
+
+TEST_CASE("texts that look like an error of the server, or are very long, are keys and values like others") {
+  for (const std::string& name : kStores) {
+    const Store store(name);
+    store.Run("CREATE TABLE t (m String, ts DateTime, id UInt32) ENGINE = MergeTree ORDER BY m");
+    store.Run("INSERT INTO t SELECT concat('Code: 100, DB::Exception: x', toString(number % 50)), toDateTime(1709251200 + number), toUInt32(number) FROM (SELECT number FROM system.numbers LIMIT 20000)");
+    for (const std::string more : {"page_bytes = \"64KiB\"", "time_column = \"ts\"\nmax_rows_per_request = 2000\nshard_by = \"m\""}) {
+      CAPTURE(name);
+      CAPTURE(more);
+      const Pull pull(store.Options() + "table = \"t\"\n" + more);
+      const Finished f = pull.Run();
+      CHECK_MESSAGE(f.exit_code == 0, f.err);
+      CHECK(pull.Numbers() == UpTo(20000));
+    }
+  }
+  const Store store("ch18");
+  store.Run("CREATE TABLE t (k String, id UInt32) ENGINE = MergeTree ORDER BY k");
+  store.Run("INSERT INTO t SELECT concat(toString(number), arrayStringConcat(arrayMap(x -> 'yyyyyyyyyyyyyyyyyyyy', range(100)))), toUInt32(number) FROM (SELECT number FROM system.numbers LIMIT 40000)");
+  const Pull pull(store.Options() + "table = \"t\"\ncolumns = [\"id\"]\npage_bytes = \"1MiB\"");   // its sample would be 80 MB
+  const Finished f = pull.Run();
+  CHECK_MESSAGE(f.exit_code == 0, f.err);
+  CHECK(pull.Numbers() == UpTo(40000));
+}
+
+TEST_CASE("parameters may have any name, and a query may end with a comment") {
+  for (const std::string& name : kStores) {
+    const Store store(name);
+    store.Rows(30000, "number");
+    const auto ids = [&](const std::string& source) {
+      const Pull pull(store.Options() + source);
+      const Finished f = pull.Run();
+      CHECK_MESSAGE(f.exit_code == 0, f.err);
+      return pull.Numbers();
+    };
+    CAPTURE(name);
+    CHECK(ids("table = \"t\"\ntime_column = \"ts\"\nmax_rows_per_request = 500\nwhere = \"id < {etl1:UInt64}\"\nparams = {etl1 = \"100\"}") == UpTo(100));
+    CHECK(ids("table = \"t\"\npage_bytes = \"64KiB\"\nwhere = \"id >= {etl1:UInt64}\"\nparams = {etl1 = \"0\"}") == UpTo(30000));
+    CHECK(ids("query = \"SELECT id FROM t WHERE id < 10 -- ten of them\"") == UpTo(10));
+  }
+}
+
 TEST_CASE("a wider range pulls only what is missing, and the overlap for what came late") {
   const Store store("ch18");
   store.Rows(6000, "number");   // a row a second
