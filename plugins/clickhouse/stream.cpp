@@ -77,12 +77,28 @@ void ClickhouseSource::PlanRanges(Key from) {
   Connection& c = Connected();
   Statement about;
   about.binds = table_.binds;
-  about += "SELECT sum(rows), sum(data_uncompressed_bytes) FROM system.parts WHERE active AND database = currentDatabase() AND table = ";
-  about.Bind("String", table);
+  const auto of_table = [&] {
+    about += " WHERE database = currentDatabase() AND table = ";
+    about.Bind("String", table);
+  };
+  const auto columns_bytes = [&](bool all) {
+    about += ", (SELECT sum(data_uncompressed_bytes) FROM system.columns";
+    of_table();
+    for (std::size_t i = 0; !all && i < table_.read.size(); ++i) about += (i ? ", " : " AND name IN (") + Literal(table_.read[i].name);
+    about += all ? ")" : "))";
+  };
+  about += "SELECT sum(rows), sum(data_uncompressed_bytes)";
+  columns_bytes(false);
+  columns_bytes(true);
+  about += " FROM system.parts";
+  of_table();
+  about += " AND active";
   std::int64_t rows = 0, bytes = 0;
-  if (const auto r = c.AskIfAllowed(about, "cannot read how large the table is"); r && !r->empty() && (*r)[0].size() == 2) {
-    rows = std::atoll((*r)[0][0].c_str());
-    bytes = std::atoll((*r)[0][1].c_str());
+  if (const auto r = c.AskIfAllowed(about, "cannot read how large the table is"); r && !r->empty() && (*r)[0].size() == 4) {
+    const auto number = [&](std::size_t i) { return static_cast<double>(std::atoll((*r)[0][i].c_str())); };
+    rows = static_cast<std::int64_t>(number(0));
+    // Parts that keep their columns together do not say the size of each: the share is that of the others.
+    bytes = static_cast<std::int64_t>(number(1) * (number(3) > 0 && number(2) > 0 ? number(2) / number(3) : 1));
   }
   std::vector<Key> borders;
   const std::int64_t wanted = bytes / PageBytes();

@@ -300,6 +300,19 @@ TEST_CASE("a narrow condition makes few requests") {
   }
 }
 
+TEST_CASE("few columns of a wide table take few requests") {
+  for (const std::string& name : kStores) {
+    const Store store(name);
+    store.Run("CREATE TABLE t (k UInt64, id UInt32, pad String) ENGINE = MergeTree ORDER BY k");
+    store.Run("INSERT INTO t SELECT number, toUInt32(number), arrayStringConcat(arrayMap(x -> toString(cityHash64(number, x)), range(20))) FROM (SELECT number FROM system.numbers LIMIT 100000)");
+    CAPTURE(name);
+    const Pull whole(store.Options() + "table = \"t\"\npage_bytes = \"1MiB\""), narrow(store.Options() + "table = \"t\"\npage_bytes = \"1MiB\"\ncolumns = [\"id\"]");
+    CHECK(Metric(Good(whole), "requests") > 30);   // 40 MB
+    CHECK(Metric(Good(narrow), "requests") <= 3);   // 1.2 MB, with the key
+    CHECK(narrow.Numbers() == UpTo(100000));
+  }
+}
+
 TEST_CASE("rows at the first and the last time that a type holds are read, and bounds beyond them are no others") {
   for (const std::string& name : kStores) {
     const Store store(name);
