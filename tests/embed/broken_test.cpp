@@ -144,6 +144,28 @@ TEST_CASE("weights in other files and operators of others are refused wherever t
   With("model.onnx", whole + Field(7, Field(1, Field(4, "Run") + Field(7, "evil.corp"))), "needs the custom operator evil.corp.Run; if you trust it: allow = [\"custom_ops\"]");
 }
 
+TEST_CASE("a call to the model that fails ends the run with its reason, also where it is the last one") {
+  const auto tensor = [](const std::string& name, std::uint64_t n) { return Field(5, Field(1, 1) + Field(2, 7) + Field(7, Varint(n)) + Field(8, name)); };
+  const auto node = [](const std::string& type, const std::string& inputs, const std::string& out, const std::string& more = "") { return Field(1, inputs + Field(2, out) + Field(4, type) + more); };
+  // Looks up a place that is not there for every token "hello".
+  const std::string tokenizer = ReadFile(ModelFolder("tiny") + "/tokenizer.json"), known = "\"hello\": ";
+  const std::uint64_t hello = std::stoull(tokenizer.substr(tokenizer.find(known) + known.size()));
+  const std::string to_int64 = Field(5, Field(1, "to") + Field(3, 7) + Field(20, 2));
+  const std::string trap = node("Equal", Field(1, "input_ids") + Field(1, "hello"), "is") + node("Cast", Field(1, "is"), "place", to_int64) + node("Gather", Field(1, "one") + Field(1, "place"), "gone") +
+                           tensor("hello", hello) + tensor("one", 1) + Field(12, Field(1, "gone") + Field(2, Field(1, Field(1, 7))));
+  Job job;
+  job.dir.Write("model/model.onnx", ReadFile(ModelFolder("tiny") + "/model.onnx") + Field(7, trap));
+  job.Texts({"\"world\""});
+  job.Must();
+  job.Texts({"\"hello world\""});
+  for (int i = 0; i < 10; ++i) {
+    const Finished ran = job.Run();
+    INFO(ran.err);
+    CHECK(ran.exit_code == 4);
+    CHECK(ran.err.find("model.onnx failed on 1 texts of up to 4 tokens: ") != std::string::npos);
+  }
+}
+
 TEST_CASE("a runtime or provider that is not there is said by its name") {
   Job job("provider = \"cuda\"");
   Refused(job, "the provider cuda needs libonnxruntime_providers_cuda.so, which is not beside ");
