@@ -39,6 +39,7 @@ std::size_t EndOf(std::string_view text, const std::vector<Token>& tokens, std::
 
 std::vector<Chunk> CutChunks(std::string_view text, const std::vector<Token>& tokens, std::size_t window, std::size_t overlap, ChunkEnd at) {
   const auto inside = [&](std::size_t place) { return place < text.size() && (static_cast<unsigned char>(text[place]) & 0xC0) == 0x80; };
+  if (tokens.empty()) return {{0, 0, 0, text.size()}};
   std::vector<Chunk> chunks;
   for (std::size_t first = 0; first < tokens.size();) {
     const std::size_t last = EndOf(text, tokens, first, window, at);

@@ -184,7 +184,7 @@ void Embed::AddRow(const Rows& in, std::int64_t row, Held& held) {
   const Tokenizer& tokenizer = loaded_->tokenizer();
   const std::string& before = loaded_->folder().prefix;
   std::vector<Token> tokens;
-  if (there) tokens = tokenizer.Encode(before.empty() ? value : before + value);
+  if (there || on_empty == "embed") tokens = tokenizer.Encode(before.empty() ? value : before + value);
   const bool empty = !there || tokens.empty() || (!before.empty() && tokenizer.Encode(value).empty());
   count_.tokenizing += std::chrono::duration<double>(Clock::now() - begin).count();
   ++count_.texts;

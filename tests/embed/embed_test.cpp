@@ -131,6 +131,18 @@ TEST_CASE("chunks end where sentences or lines do") {
   CHECK(rows.at("2#0").At("part") == Words(70));
 }
 
+TEST_CASE("a text without tokens is one chunk, also behind a prefix of more tokens than a chunk") {
+  Job job("on_long = \"chunk\"\non_empty = \"embed\"\nprefix = \"" + Words(8) + " \"\nchunk = { key = [\"id\"], tokens = 4, at = \"token\" }");
+  job.Texts({Quoted(""), Quoted(Words(2)), "null", Quoted(Words(6))});
+  job.Must();
+  const auto rows = Read(job, "chunk_id");
+  std::string all;
+  for (const auto& [id, row] : rows) all += id + "/" + row.At("chunks") + " ";
+  CHECK(all == "0#0/1 1#0/1 2#0/1 3#0/2 3#1/2 ");
+  CHECK(rows.at("0#0").vector == rows.at("2#0").vector);
+  CHECK(rows.at("0#0").vector.size() == 64);
+}
+
 TEST_CASE("empty, blank, control, huge and broken texts follow their policy and end nothing") {
   std::string big;
   while (big.size() < 1'000'000) big += Words(12) + "\xe4\xb8\xad\xe6\x96\x87\xf0\x9f\x98\x80 ";
