@@ -88,6 +88,9 @@ Schema Embed::Describe(const Schema& in) {
   if (chunks() && chunk.key.empty()) throw ConfigError("chunk.key", "name the columns that tell texts apart, so that chunks have ids");
   CheckNew(in, output, "output");
   const Model& m = Load();
+  if (on_empty == "embed" && m.tokenizer().specials() == 0 && m.tokenizer().Encode(m.folder().prefix).empty()) {
+    throw ConfigError("on_empty", "the model's tokenizer puts no tokens around a text: of an empty one there is nothing to embed; take null, zero, reject or fail");
+  }
   const auto window_of = static_cast<std::size_t>(chunk.tokens);
   if (chunks() && (window_of > m.room() || (window_of && chunk.overlap >= chunk.tokens) || static_cast<std::size_t>(chunk.overlap) >= m.room())) {
     throw ConfigError(window_of > m.room() ? "chunk.tokens" : "chunk.overlap", "the model takes " + std::to_string(m.room()) + " tokens, and the overlap must be less than a chunk");

@@ -144,6 +144,23 @@ TEST_CASE("weights in other files and operators of others are refused wherever t
   With("model.onnx", whole + Field(7, Field(1, Field(4, "Run") + Field(7, "evil.corp"))), "needs the custom operator evil.corp.Run; if you trust it: allow = [\"custom_ops\"]");
 }
 
+TEST_CASE("what a model without special tokens makes of no text is asked for in vain") {
+  const auto bare = [](Job& job) {
+    std::string tokenizer = ReadFile(job.model() + "/tokenizer.json");
+    const auto at = tokenizer.find("\"post_processor\": {"), end = tokenizer.find("\"decoder\": ");
+    job.dir.Write("model/tokenizer.json", tokenizer.replace(at, end - at, "\"post_processor\": null, "));
+  };
+  Job none("on_empty = \"embed\""), prefix("on_empty = \"embed\"\nprefix = \"the \""), null("on_empty = \"null\"");
+  for (Job* j : {&none, &prefix, &null}) bare(*j);
+  Refused(none, "puts no tokens around a text: of an empty one there is nothing to embed; take null, zero, reject or fail");
+  for (Job* j : {&prefix, &null}) {
+    j->Texts({"\"\"", "\"the test\""});
+    j->Must();
+  }
+  CHECK(Read(prefix).at("0").vector.size() == 64);
+  CHECK(Read(null).at("0").vector.empty());
+}
+
 TEST_CASE("a call to the model that fails ends the run with its reason, also where it is the last one") {
   const auto tensor = [](const std::string& name, std::uint64_t n) { return Field(5, Field(1, 1) + Field(2, 7) + Field(7, Varint(n)) + Field(8, name)); };
   const auto node = [](const std::string& type, const std::string& inputs, const std::string& out, const std::string& more = "") { return Field(1, inputs + Field(2, out) + Field(4, type) + more); };
