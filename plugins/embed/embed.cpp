@@ -188,7 +188,7 @@ void Embed::AddRow(const Rows& in, std::int64_t row, Held& held) {
   const std::string& before = loaded_->folder().prefix;
   std::vector<Token> tokens;
   if (there || on_empty == "embed") tokens = tokenizer.Encode(before.empty() ? value : before + value);
-  const bool empty = !there || tokens.empty() || (!before.empty() && tokenizer.Encode(value).empty());
+  const bool empty = !there || Blank(value) || tokens.empty() || (!before.empty() && tokenizer.Encode(value).empty());
   count_.tokenizing += std::chrono::duration<double>(Clock::now() - begin).count();
   ++count_.texts;
   count_.tokens += static_cast<std::int64_t>(tokens.size());

@@ -26,7 +26,7 @@ detail::DeclaredList Embed::Options() {
           .Choices({"truncate", "chunk", "reject", "fail"}),
       Option("chunk", &E::chunk, "How on_long = \"chunk\" cuts.  It adds the columns chunk_id, chunk (from 0) and chunks (how many the text has)."),
       Option("cut_column", &E::cut_column, "New column that says whether the text was cut off; empty = none."),
-      Option("on_empty", &E::on_empty, "Null, or a text without any token: a null vector, one of zeros, what the model makes of no text, reject the row, or fail.")
+      Option("on_empty", &E::on_empty, "Null, or a text of spaces and control characters alone or without any token: a null vector, one of zeros, what the model makes of no text, reject the row, or fail.")
           .Choices({"null", "zero", "embed", "reject", "fail"}),
       Option("on_invalid_utf8", &E::on_invalid_utf8, "Text that is not UTF-8: error rejects its row, replace embeds it with U+FFFD.").Choices({"error", "replace"}),
       Option("cache", &E::cache, "SQLite file that keeps vectors from run to run: a text that is in it costs the model nothing.").Path(),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text_of.h"
 
+#include <algorithm>
+
 namespace etl::embed {
 
 TextOf::TextOf(const std::string& pattern, const ArrowSchema& schema)
@@ -61,6 +63,21 @@ bool TextOf::Append(const ArrowArray& batch, std::int64_t row, std::string& out)
       const bool quoted = value.size() >= 2 && value.front() == '"';
       out += quoted ? value.substr(1, value.size() - 2) : value;
     }
+  }
+  return true;
+}
+
+bool Blank(std::string_view text) {
+  // From U+0080: controls, no-break space, soft hyphen, Ogham's, those of general punctuation, the wide one, the byte order mark.
+  static constexpr std::pair<unsigned, unsigned> kBlank[] = {{0, 0x20}, {0x7f, 0xa0}, {0xad, 0xad}, {0x1680, 0x1680}, {0x2000, 0x200f}, {0x2028, 0x202f}, {0x205f, 0x206f}, {0x3000, 0x3000}, {0xfeff, 0xfeff}};
+  const auto blank = [](unsigned c) { return std::any_of(std::begin(kBlank), std::end(kBlank), [c](const auto& range) { return c >= range.first && c <= range.second; }); };
+  for (std::size_t i = 0; i < text.size();) {
+    const auto at = [&](std::size_t k) { return static_cast<unsigned>(static_cast<unsigned char>(text[i + k])); };
+    const std::size_t size = at(0) < 0x80 ? 1 : at(0) < 0xe0 ? 2 : 3;
+    if (at(0) >= 0xf0 || i + size > text.size()) return false;
+    const unsigned c = size == 1 ? at(0) : size == 2 ? (at(0) & 0x1f) << 6 | (at(1) & 0x3f) : (at(0) & 0xf) << 12 | (at(1) & 0x3f) << 6 | (at(2) & 0x3f);
+    if (!blank(c)) return false;
+    i += size;
   }
   return true;
 }

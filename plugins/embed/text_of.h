@@ -29,6 +29,8 @@ class TextOf {
   std::unique_ptr<JsonWriter> others_;   // for columns that are no text
 };
 
+/// Nothing but spaces and control characters in UTF-8.
+bool Blank(std::string_view text);
 /// The text with U+FFFD for each byte that is not UTF-8.
 std::string Repaired(std::string_view text);
 

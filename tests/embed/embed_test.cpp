@@ -13,6 +13,32 @@ namespace {
 
 std::string Quoted(const std::string& text) { return "\"" + text + "\""; }
 
+/// A tokenizer that takes texts apart into bytes, a space with the word behind it: byte-level BPE.
+void WithBytes(Job& job) {
+  std::string vocab = R"("<s>":0,"</s>":1)";
+  int next = 2;
+  const auto add = [&](const std::string& token) { vocab += ",\"" + token + "\":" + std::to_string(next++); };
+  const auto utf8 = [](int c) { return c < 0x80 ? std::string(c == '"' || c == '\\' ? "\\" : "") + static_cast<char>(c) : std::string{static_cast<char>(0xc0 | c >> 6), static_cast<char>(0x80 | (c & 0x3f))}; };
+  for (int byte = 0, shifted = 256; byte < 256; ++byte) {
+    const bool as_it_is = (byte >= '!' && byte <= '~') || (byte >= 0xa1 && byte != 0xad);
+    add(utf8(as_it_is ? byte : shifted++));
+  }
+  std::string merges;
+  for (const char* word : {"the", "hello", "world", "test", "data", "is", "in", "to", "of", "and", "stream"}) {
+    std::string left = "\xc4\xa0";   // the space
+    for (const char* c = word; *c; ++c) {
+      if (vocab.find("\"" + left + *c + "\"") == std::string::npos) {
+        merges += (merges.empty() ? "\"" : ",\"") + left + " " + *c + "\"";
+        add(left + *c);
+      }
+      left += *c;
+    }
+  }
+  job.dir.Write("model/tokenizer.json", R"({"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":null,"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true},
+    "post_processor":{"type":"RobertaProcessing","sep":["</s>",1],"cls":["<s>",0],"trim_offsets":true,"add_prefix_space":false},"decoder":{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true},
+    "model":{"type":"BPE","dropout":null,"unk_token":null,"continuing_subword_prefix":null,"end_of_word_suffix":null,"fuse_unk":false,"byte_fallback":false,"ignore_merges":false,"vocab":{)" + vocab + R"(},"merges":[)" + merges + "]}}");
+}
+
 }  // namespace
 
 TEST_CASE("every row comes out once, with its columns and a vector") {
@@ -170,6 +196,22 @@ TEST_CASE("empty, blank, control, huge and broken texts follow their policy and 
       if (policy == "zero") CHECK(rows.at(id).vector == std::vector<float>(64, 0.0f));
       if (policy == "embed") CHECK(rows.at(id).vector == rows.at("0").vector);
     }
+  }
+}
+
+TEST_CASE("blank texts are empty for every tokenizer") {
+  for (const std::string policy : {"null", "zero", "embed"}) {
+    Job job("on_empty = \"" + policy + "\"");
+    WithBytes(job);
+    job.Texts({"\" \"", "\"\\t\\n\"", "\"\\u0001\\u0002\\u0085\\u00a0\\u200b\\u3000\\ufeff\"", "\"\"", "\" a\"", "\"\\u00a1\"", "\"\\ud83d\\ude00\""});
+    job.Must();
+    const auto rows = Read(job);
+    CAPTURE(policy);
+    for (const char* id : {"0", "1", "2", "3"}) CHECK(rows.at(id).vector.size() == (policy == "null" ? 0u : 64u));
+    if (policy == "zero") {
+      for (const char* id : {"0", "1", "2", "3"}) CHECK(rows.at(id).vector == std::vector<float>(64, 0.0f));
+    }
+    for (const char* id : {"4", "5", "6"}) CHECK(rows.at(id).vector.size() == 64);
   }
 }
 
