@@ -14,6 +14,7 @@ namespace {
 constexpr std::chrono::milliseconds kLook{4};        // how often it is seen what the model has done
 constexpr std::chrono::seconds kReportEvery{1};
 constexpr std::int64_t kRowsOut = 256;               // of a batch that leave together
+constexpr std::int64_t kBytesOut = 4 << 20;          // of a row's copies that leave together
 
 using Clock = std::chrono::steady_clock;
 
@@ -35,6 +36,28 @@ Element ElementOf(const std::string& name) {
 }
 
 ChunkEnd EndOf(const std::string& name) { return name == "token" ? ChunkEnd::kToken : name == "line" ? ChunkEnd::kLine : ChunkEnd::kSentence; }
+
+/// What a copy of a row takes, about.
+std::int64_t BytesOf(const ArrowSchema& schema, const ArrowArray& array, std::int64_t row) {
+  const arrow::Format format = arrow::ParseFormat(schema.format);
+  switch (format.layout) {
+    case arrow::Layout::kText32: case arrow::Layout::kText64: return static_cast<std::int64_t>(arrow::TextAt(format.layout, array, row).size()) + 8;
+    case arrow::Layout::kList32: case arrow::Layout::kList64: case arrow::Layout::kFixedList: {
+      std::int64_t bytes = 8;
+      const arrow::Range items = arrow::ListAt(format, array, row);
+      const arrow::Format of_item = arrow::ParseFormat(schema.children[0]->format);
+      if (of_item.layout == arrow::Layout::kFixed) return bytes + (items.end - items.begin) * of_item.width;
+      for (std::int64_t i = items.begin; i < items.end; ++i) bytes += BytesOf(*schema.children[0], *array.children[0], i);
+      return bytes;
+    }
+    case arrow::Layout::kStruct: {
+      std::int64_t bytes = 0;
+      for (std::int64_t i = 0; i < schema.n_children; ++i) bytes += BytesOf(*schema.children[i], *array.children[i], row + array.offset);
+      return bytes;
+    }
+    default: return std::max(8, format.width);
+  }
+}
 
 }  // namespace
 
@@ -312,10 +335,19 @@ void Embed::Interrupt() noexcept {
 }
 
 void Embed::EmitHeld(Held& held) {
-  const std::size_t step = static_cast<std::size_t>(kRowsOut) * 4;   // one row may have become many
-  for (std::size_t first = 0; first < held.pieces.size(); first += step) {
-    EmitPieces(held, first, std::min(first + step, held.pieces.size()));
+  const std::int64_t most = std::clamp<std::int64_t>(host.MemoryLimit() / 16, 64 << 10, kBytesOut);
+  std::size_t first = 0;
+  std::int64_t bytes = 0, of_row = 0;
+  for (std::size_t i = 0; i < held.pieces.size(); ++i) {
+    // One row may have become many, each with all of its columns.
+    if (chunks() && (i == 0 || held.pieces[i].row != held.pieces[i - 1].row)) of_row = BytesOf(in_schema(), held.source->array, held.pieces[i].row);
+    if (i > first && (i - first == static_cast<std::size_t>(kRowsOut) * 4 || bytes + of_row > most)) {
+      EmitPieces(held, std::exchange(first, i), i);
+      bytes = 0;
+    }
+    bytes += of_row;
   }
+  if (first < held.pieces.size()) EmitPieces(held, first, held.pieces.size());
   Source& source = *held.source;
   if (--source.parts == 0) host.Finished(source.id);
   held_.remove_if([&](const Held& h) { return &h == &held; });

@@ -1,4 +1,6 @@
 // What comes out: lengths, chunks, odd texts, forms of vectors; with a tiny model of known shape (64 dimensions, 128 tokens).
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -114,6 +116,21 @@ TEST_CASE("chunks: windows and overlap by tokens, numbered, with their text") {
   CHECK(rows.at("2#2").At("chunk") == "2");
   CHECK(rows.at("2#2").At("text") == Words(130));   // the row's own columns are all there
   CHECK(rows.at("0#0").vector == rows.at("1#0").vector);
+}
+
+TEST_CASE("the chunks of one long text, each with all of its row, stay within the memory of a few") {
+  Job job("on_long = \"chunk\"\nchunk = { key = [\"id\"] }");
+  std::string text;
+  while (text.size() < 1'000'000) text += "hello world data stream test. ";
+  job.Texts({Quoted(text)});
+  std::string toml = ReadFile((job.dir.path() / "p.toml").string());
+  toml = toml.substr(0, toml.find("[[sink]]")) + "[[sink]]\ntype = \"discard\"\n";
+  job.dir.Write("p.toml", toml.replace(toml.find("[pipeline]\n"), 11, "[pipeline]\nmemory_limit = \"32MiB\"\n"));
+  const Finished ran = job.Must();
+  CHECK(ran.err.find("read 1, delivered 1,588, filtered 0, rejected 0") != std::string::npos);   // 21 sentences of 6 tokens each
+  struct rusage used {};
+  getrusage(RUSAGE_CHILDREN, &used);
+  CHECK(used.ru_maxrss < 700'000);   // kB; all of them are 1.6 GB
 }
 
 TEST_CASE("ONNX Runtime leaves nothing behind that could be sent away") {
