@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 
@@ -36,6 +37,10 @@ Element ElementOf(const std::string& name) {
 }
 
 ChunkEnd EndOf(const std::string& name) { return name == "token" ? ChunkEnd::kToken : name == "line" ? ChunkEnd::kLine : ChunkEnd::kSentence; }
+
+bool Finite(const std::vector<float>& v) {
+  return std::all_of(v.begin(), v.end(), [](float f) { return std::isfinite(f); });
+}
 
 /// What a copy of a row takes, about.
 std::int64_t BytesOf(const ArrowSchema& schema, const ArrowArray& array, std::int64_t row) {
@@ -283,7 +288,7 @@ void Embed::AddPiece(Piece piece, std::vector<std::uint32_t> ids, Held& held) {
   } else {
     piece.text = std::make_shared<Text>();
     std::memcpy(piece.text->key, key.half, sizeof key.half);
-    if (cache_ && cache_->Find(*piece.text)) {
+    if (cache_ && cache_->Find(*piece.text) && Finite(piece.text->vector)) {
       ++count_.hits;
     } else {
       piece.text->ids = std::move(ids);
@@ -297,7 +302,8 @@ void Embed::AddPiece(Piece piece, std::vector<std::uint32_t> ids, Held& held) {
 }
 
 void Embed::Finish(const TextPtr& done) {
-  if (cache_) cache_->Put(*done);
+  if (!Finite(done->vector)) done->vector.clear();   // its rows are rejected
+  else if (cache_) cache_->Put(*done);
   Key key{};
   std::memcpy(key.half, done->key, sizeof key.half);
   const auto at = under_way_.find(key);
@@ -334,7 +340,21 @@ void Embed::Interrupt() noexcept {
   if (Engine* engine = interruptible_.load()) engine->Interrupt();
 }
 
+/// A row whose text, or one of its chunks, has no vector that can be used.
+void Embed::RejectBroken(Held& held) {
+  std::vector<std::int64_t> rows;
+  for (const Piece& p : held.pieces) {
+    if (p.text && p.text->vector.empty() && (rows.empty() || rows.back() != p.row)) rows.push_back(p.row);
+  }
+  if (rows.empty()) return;
+  for (const std::int64_t row : rows) host.Reject(held.source->first_row + static_cast<std::uint64_t>(row), "the text's vector holds NaN or infinity");
+  const auto among = [&](const Piece& p) { return std::binary_search(rows.begin(), rows.end(), p.row); };
+  held.pieces.erase(std::remove_if(held.pieces.begin(), held.pieces.end(), among), held.pieces.end());
+  held.whole = false;
+}
+
 void Embed::EmitHeld(Held& held) {
+  RejectBroken(held);
   const std::int64_t most = std::clamp<std::int64_t>(host.MemoryLimit() / 16, 64 << 10, kBytesOut);
   std::size_t first = 0;
   std::int64_t bytes = 0, of_row = 0;

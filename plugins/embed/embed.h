@@ -99,6 +99,7 @@ class Embed : public Transform {
   std::string RowName(const Rows& in, std::int64_t row) const;
   void Pump(std::chrono::nanoseconds wait);
   void Finish(const TextPtr& text);
+  void RejectBroken(Held& held);
   void EmitHeld(Held& held);
   void EmitPieces(const Held& held, std::size_t first, std::size_t last);
   void Report(bool last);

@@ -45,6 +45,12 @@ void Without(const std::string& file, const std::string& expected) {
   Refused(job, expected);
 }
 
+/// A word's number in the tiny model's vocabulary.
+std::uint64_t IdOf(const std::string& word) {
+  const std::string tokenizer = ReadFile(ModelFolder("tiny") + "/tokenizer.json"), known = "\"" + word + "\": ";
+  return std::stoull(tokenizer.substr(tokenizer.find(known) + known.size()));
+}
+
 }  // namespace
 
 TEST_CASE("missing files") {
@@ -161,15 +167,45 @@ TEST_CASE("what a model without special tokens makes of no text is asked for in 
   CHECK(Read(null).at("0").vector.empty());
 }
 
+TEST_CASE("a row whose vector holds NaN is rejected, and the cache does not keep it") {
+  std::string onnx = ReadFile(ModelFolder("tiny") + "/model.onnx");
+  const std::string words = "embeddings.word" + Varint(9 << 3 | 2) + Varint(2000 * 64 * 4);   // the tensor's name, and before its numbers
+  const auto at = onnx.find(words);
+  REQUIRE(at != std::string::npos);
+  const std::uint64_t hello = IdOf("hello");
+  onnx.replace(at + words.size() + hello * 64 * 4, 4, 4, '\xff');
+  for (const std::string element : {"float32", "int8", "binary"}) {
+    Job job("cache = \"v.db\"\nnormalize = true\nelement = \"" + element + "\"");
+    job.dir.Write("model/model.onnx", onnx);
+    job.Texts({"\"hello world\"", "\"the test\"", "\"world hello\"", "\"hello world\"", "\"data\""});
+    for (const int texts : {2, 0}) {   // of those that are right
+      const Finished ran = job.Run();
+      INFO(ran.err);
+      CHECK(ran.exit_code == 3);
+      CHECK(ran.err.find("read 5, delivered 2, filtered 0, rejected 3") != std::string::npos);
+      CHECK(ran.err.find("the text's vector holds NaN or infinity") != std::string::npos);
+      CHECK(Figure(ran.err, "model_texts") == 2 + texts);
+      const auto rows = Read(job);
+      CHECK(rows.size() == 2);
+      for (const char* id : {"1", "4"}) CHECK(rows.at(id).vector.size() == (element == "binary" ? 8u : 64u));
+    }
+  }
+  Job chunks("on_long = \"chunk\"\nchunk = { key = [\"id\"], tokens = 5, at = \"token\" }");
+  chunks.dir.Write("model/model.onnx", onnx);
+  chunks.Texts({"\"the of and to in is hello world\"", "\"the of and to in is world\""});
+  CHECK(chunks.Run().exit_code == 3);
+  const auto rows = Read(chunks, "chunk_id");
+  CHECK(rows.size() == 2);
+  CHECK(rows.count("1#0") + rows.count("1#1") == 2);
+}
+
 TEST_CASE("a call to the model that fails ends the run with its reason, also where it is the last one") {
   const auto tensor = [](const std::string& name, std::uint64_t n) { return Field(5, Field(1, 1) + Field(2, 7) + Field(7, Varint(n)) + Field(8, name)); };
   const auto node = [](const std::string& type, const std::string& inputs, const std::string& out, const std::string& more = "") { return Field(1, inputs + Field(2, out) + Field(4, type) + more); };
   // Looks up a place that is not there for every token "hello".
-  const std::string tokenizer = ReadFile(ModelFolder("tiny") + "/tokenizer.json"), known = "\"hello\": ";
-  const std::uint64_t hello = std::stoull(tokenizer.substr(tokenizer.find(known) + known.size()));
   const std::string to_int64 = Field(5, Field(1, "to") + Field(3, 7) + Field(20, 2));
   const std::string trap = node("Equal", Field(1, "input_ids") + Field(1, "hello"), "is") + node("Cast", Field(1, "is"), "place", to_int64) + node("Gather", Field(1, "one") + Field(1, "place"), "gone") +
-                           tensor("hello", hello) + tensor("one", 1) + Field(12, Field(1, "gone") + Field(2, Field(1, Field(1, 7))));
+                           tensor("hello", IdOf("hello")) + tensor("one", 1) + Field(12, Field(1, "gone") + Field(2, Field(1, Field(1, 7))));
   Job job;
   job.dir.Write("model/model.onnx", ReadFile(ModelFolder("tiny") + "/model.onnx") + Field(7, trap));
   job.Texts({"\"world\""});
