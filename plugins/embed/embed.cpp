@@ -203,9 +203,14 @@ std::string Embed::RowName(const Rows& in, std::int64_t row) const {
 }
 
 void Embed::AddRow(const Rows& in, std::int64_t row, Held& held) {
-  if (chunks() && !KeyOf(in.array(), row)) return host.Reject(in.row(row), "a column of chunk.key is null");
   std::string value;
-  const bool there = text_of_->Append(in.array(), row, value);
+  bool there = false;
+  try {
+    if (chunks() && !KeyOf(in.array(), row)) return host.Reject(in.row(row), "a column of chunk.key is null");
+    there = text_of_->Append(in.array(), row, value);
+  } catch (const std::invalid_argument& e) {
+    return host.Reject(in.row(row), e.what());
+  }
   if (ValidUtf8(value) != value.size()) {
     if (on_invalid_utf8 == "error") return host.Reject(in.row(row), "the text is not UTF-8 at byte " + std::to_string(ValidUtf8(value)));
     value = Repaired(value);

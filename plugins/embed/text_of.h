@@ -14,7 +14,8 @@ class TextOf {
  public:
   /// Throws ConfigError("text").
   TextOf(const std::string& pattern, const ArrowSchema& schema);
-  /// Appends the row's text; nulls are left out.  False: the only column is null.
+  /// Appends the row's text; nulls are left out.  False: the only column is null.  Throws std::invalid_argument for a number that
+  /// is none.
   bool Append(const ArrowArray& batch, std::int64_t row, std::string& out) const;
 
  private:

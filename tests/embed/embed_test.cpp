@@ -15,6 +15,14 @@ namespace {
 
 std::string Quoted(const std::string& text) { return "\"" + text + "\""; }
 
+/// Reads these lines by a plugin of the tests, which run must be told of; `sink`: what its sink is told besides.
+void FromLines(Job& job, const std::string& lines, const std::string& sink) {
+  job.dir.Write("lines.txt", lines);
+  const std::string toml = ReadFile((job.dir.path() / "p.toml").string());
+  job.dir.Write("p.toml", "[pipeline]\non_reject = \"file\"\n[source]\ntype = \"lines\"\npath = \"lines.txt\"\n" + toml.substr(toml.find("[[transform]]")) + sink);
+}
+const std::vector<std::string> kUnchecked = {"--plugin-dir", ETL_BUILD_DIR "/tests/plugins"};
+
 /// A tokenizer that takes texts apart into bytes, a space with the word behind it: byte-level BPE.
 void WithBytes(Job& job) {
   std::string vocab = R"("<s>":0,"</s>":1)";
@@ -234,15 +242,9 @@ TEST_CASE("blank texts are empty for every tokenizer") {
 
 TEST_CASE("text that is not UTF-8 is rejected with its place, or embedded with U+FFFD") {
   const std::string lines = "hello \xff\xfe world\nhello \xef\xbf\xbd\xef\xbf\xbd world\n\xe4\xb8\n\xed\xa0\x80 the\nthe test\n";
-  const std::vector<std::string> unchecked = {"--plugin-dir", ETL_BUILD_DIR "/tests/plugins"};
-  const auto from_lines = [&](Job& job) {
-    job.dir.Write("lines.txt", lines);
-    const std::string toml = ReadFile((job.dir.path() / "p.toml").string());
-    job.dir.Write("p.toml", "[pipeline]\non_reject = \"file\"\n[source]\ntype = \"lines\"\npath = \"lines.txt\"\n" + toml.substr(toml.find("[[transform]]")) + "on_invalid_utf8 = \"replace\"\n");
-  };
   Job rejects("on_invalid_utf8 = \"error\"");
-  from_lines(rejects);
-  const Finished ran = rejects.Run(unchecked);
+  FromLines(rejects, lines, "on_invalid_utf8 = \"replace\"\n");
+  const Finished ran = rejects.Run(kUnchecked);
   INFO(ran.err);
   CHECK(ran.exit_code == 3);
   CHECK(ran.err.find("read 5, delivered 2, filtered 0, rejected 3") != std::string::npos);
@@ -253,8 +255,8 @@ TEST_CASE("text that is not UTF-8 is rejected with its place, or embedded with U
   CHECK(kept.count("4") == 1);
 
   Job repairs("on_invalid_utf8 = \"replace\"");
-  from_lines(repairs);
-  CHECK(repairs.Must(unchecked).err.find("3 texts had bytes that are not UTF-8, embedded as U+FFFD") != std::string::npos);
+  FromLines(repairs, lines, "on_invalid_utf8 = \"replace\"\n");
+  CHECK(repairs.Must(kUnchecked).err.find("3 texts had bytes that are not UTF-8, embedded as U+FFFD") != std::string::npos);
   const auto rows = Read(repairs);
   CHECK(rows.size() == 5);
   CHECK(rows.at("0").vector == rows.at("1").vector);
@@ -276,6 +278,21 @@ TEST_CASE("a template joins columns, and texts that are equal are embedded once"
   CHECK(rows.size() == 900);
   for (const auto& [id, row] : rows) CHECK(Cosine(row.vector, expected.at(std::to_string(std::stoi(id) % 3)).vector) >= 0.99999);
   CHECK(Figure(ran.err, "model_texts") <= 30);   // equal ones under way together go once; a cache remembers the others
+}
+
+TEST_CASE("a number that is none, in a template or a chunk's key, rejects its row") {
+  for (const std::string options : {"text = \"{text} {number}\"\n", "text = \"text\"\non_long = \"chunk\"\nchunk = { key = [\"id\", \"number\"] }\n"}) {
+    Job job(options);
+    FromLines(job, "1.5 hello\ninf world\nnan test\n-2 data\n", "on_nan = \"null\"\n");
+    const Finished ran = job.Run(kUnchecked);
+    INFO(ran.err);
+    CHECK(ran.exit_code == 3);
+    CHECK(ran.err.find("read 4, delivered 2, filtered 0, rejected 2") != std::string::npos);
+    CHECK(ran.err.find("at transform[0]: ") != std::string::npos);
+    const auto rows = Read(job);
+    CHECK(rows.size() == 2);
+    CHECK(rows.count("0") + rows.count("3") == 2);
+  }
 }
 
 TEST_CASE("vectors leave as floats, halves, bytes and bits") {
