@@ -116,6 +116,9 @@ Schema Embed::Describe(const Schema& in) {
   if (chunks() && chunk.key.empty()) throw ConfigError("chunk.key", "name the columns that tell texts apart, so that chunks have ids");
   CheckNew(in, output, "output");
   const Model& m = Load();
+  if (element == "int8" && !m.folder().normalize) {
+    throw ConfigError("element", "int8 takes numbers from -1 to 1, and the model's vectors are not scaled to length 1; normalize = true does it");
+  }
   if (on_empty == "embed" && m.tokenizer().specials() == 0 && m.tokenizer().Encode(m.folder().prefix).empty()) {
     throw ConfigError("on_empty", "the model's tokenizer puts no tokens around a text: of an empty one there is nothing to embed; take null, zero, reject or fail");
   }

@@ -123,6 +123,14 @@ TEST_CASE("wrong dims, inputs and hashes") {
   With("note.txt", "", "128 tokens leave no room for a text beside the ", "prefix = \"" + Words(126) + "\"");
 }
 
+TEST_CASE("bytes are refused for vectors of any length") {
+  With("note.txt", "", "int8 takes numbers from -1 to 1, and the model's vectors are not scaled to length 1; normalize = true does it", "element = \"int8\"");
+  With("note.txt", "", "int8 takes numbers from -1 to 1", "element = \"int8\"\nnormalize = false");
+  Job job("element = \"int8\"\nnormalize = true");
+  job.Texts({"\"hello\""});
+  job.Must();
+}
+
 TEST_CASE("weights in other files and operators of others are refused wherever they hide") {
   const std::string tensor = External("../../etc/passwd"), graph_with = Field(5, tensor);
   const std::string whole = ReadFile(ModelFolder("tiny") + "/model.onnx");
