@@ -122,9 +122,11 @@ Schema Embed::Describe(const Schema& in) {
   if (on_empty == "embed" && m.tokenizer().specials() == 0 && m.tokenizer().Encode(m.folder().prefix).empty()) {
     throw ConfigError("on_empty", "the model's tokenizer puts no tokens around a text: of an empty one there is nothing to embed; take null, zero, reject or fail");
   }
-  const auto window_of = static_cast<std::size_t>(chunk.tokens);
-  if (chunks() && (window_of > m.room() || (window_of && chunk.overlap >= chunk.tokens) || static_cast<std::size_t>(chunk.overlap) >= m.room())) {
-    throw ConfigError(window_of > m.room() ? "chunk.tokens" : "chunk.overlap", "the model takes " + std::to_string(m.room()) + " tokens, and the overlap must be less than a chunk");
+  if (chunks()) {
+    // What the prefix leaves: a chunk has it, too.
+    const std::size_t room = m.room(), beside = room - m.tokenizer().Encode(m.folder().prefix).size(), window = chunk.tokens ? std::min(static_cast<std::size_t>(chunk.tokens), beside) : beside;
+    if (static_cast<std::size_t>(chunk.tokens) > room) throw ConfigError("chunk.tokens", "the model takes " + std::to_string(room) + " tokens");
+    if (static_cast<std::size_t>(chunk.overlap) >= window) throw ConfigError("chunk.overlap", "the overlap must be less than a chunk, which has " + std::to_string(window) + " tokens");
   }
   Schema out = in;
   Field vector{output, VectorType(ElementOf(element), m.dims()), true};

@@ -120,6 +120,11 @@ TEST_CASE("wrong dims, inputs and hashes") {
   With("model.onnx", renamed, "has an input \"inputXids\"; input_ids, attention_mask, token_type_ids and position_ids can be given");
   With("note.txt", "", "model.onnx has the SHA-256 ", "sha256 = \"" + std::string(64, '0') + "\"");
   With("note.txt", "", "the model takes 126 tokens", "on_long = \"chunk\"\nchunk = { key = \"id\", tokens = 127 }");
+  for (const std::string overlap : {"8", "12"}) {   // of 20, two go around the text and ten before it
+    const std::string expected = "the overlap must be less than a chunk, which has 8 tokens";
+    With("note.txt", "", expected, "max_tokens = 20\nprefix = \"" + Words(10) + " \"\non_long = \"chunk\"\nchunk = { key = \"id\", overlap = " + overlap + " }");
+  }
+  With("note.txt", "", "the overlap must be less than a chunk, which has 30 tokens", "on_long = \"chunk\"\nchunk = { key = \"id\", tokens = 30, overlap = 30 }");
   With("note.txt", "", "128 tokens leave no room for a text beside the ", "prefix = \"" + Words(126) + "\"");
 }
 
