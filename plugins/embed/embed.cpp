@@ -93,7 +93,19 @@ const Model& Embed::Load() {
   return *loaded_;
 }
 
+/// What is wrong with the options by themselves.
+void Embed::CheckOptions() const {
+  if (chunks() && chunk.key.empty()) throw ConfigError("chunk.key", "name the columns that tell texts apart, so that chunks have ids");
+  const bool named = on_long == "fail" || on_empty == "fail";   // chunk.key says which row it was
+  if (!chunks() && ((!chunk.key.empty() && !named) || chunk.tokens || chunk.overlap || chunk.at != "sentence" || !chunk.text.empty())) {
+    throw ConfigError("chunk", "has no effect without on_long = \"chunk\"");
+  }
+  if (prefix && prompt) throw ConfigError("prompt", "names what goes before each text, and prefix says it; give one of them");
+  if (provider == "cpu" && !provider_options.empty()) throw ConfigError("provider_options", "the provider cpu has none");
+}
+
 void Embed::Check() {
+  CheckOptions();
   std::error_code ignored;
   // A pipeline may be checked where its model is not; with --connect Describe() asks for it.
   if (!std::filesystem::exists(model, ignored)) return host.Warn("was not checked: the model " + model + " is not there");
@@ -110,10 +122,10 @@ void Embed::CheckNew(const Schema& in, const std::string& name, const char* opti
 }
 
 Schema Embed::Describe(const Schema& in) {
+  CheckOptions();
   const auto arrow = detail::OwnSchema(in);
   const TextOf checked(text, *arrow);
-  for (const std::string& k : chunk.key) TextOf("{" + k + "}", *arrow);
-  if (chunks() && chunk.key.empty()) throw ConfigError("chunk.key", "name the columns that tell texts apart, so that chunks have ids");
+  for (const std::string& k : chunk.key) TextOf("{" + k + "}", *arrow, "chunk.key");
   CheckNew(in, output, "output");
   const Model& m = Load();
   if (element == "int8" && !m.folder().normalize) {
@@ -166,6 +178,7 @@ void Embed::Open(const Schema&) {
   host.Info("model " + loaded_->folder().file + ": " + std::to_string(loaded_->dims()) + " dimensions, " + Name(loaded_->folder().pooling) + " pooling, at most " +
             std::to_string(loaded_->folder().max_tokens) + " tokens; provider " + loaded_->provider() + " of ONNX Runtime " + loaded_->runtime().version() +
             "; fingerprint " + loaded_->fingerprint());
+  if (loaded_->provider() == "cpu" && !provider_options.empty()) host.Warn("provider_options have no effect: the provider is cpu");
 }
 
 void Embed::Apply(const Rows& in) {

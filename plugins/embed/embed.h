@@ -91,6 +91,7 @@ class Embed : public Transform {
   const Model& Load();
   ModelOptions Wanted() const;
   bool chunks() const { return on_long == "chunk"; }
+  void CheckOptions() const;
   void CheckNew(const Schema& in, const std::string& name, const char* option) const;
   void AddRow(const Rows& in, std::int64_t row, Held& held);
   void AddChunks(const std::string& text, std::int64_t row, Held& held);

@@ -5,10 +5,10 @@
 
 namespace etl::embed {
 
-TextOf::TextOf(const std::string& pattern, const ArrowSchema& schema)
+TextOf::TextOf(const std::string& pattern, const ArrowSchema& schema, const char* option)
     : schema_(detail::OwnSchema(ImportSchema(schema))), others_(std::make_unique<JsonWriter>(*schema_)) {
   if (pattern.find_first_of("{}") == std::string::npos) {
-    AddColumn(schema, pattern);
+    AddColumn(schema, pattern, option);
     return;
   }
   std::string literal;
@@ -19,12 +19,12 @@ TextOf::TextOf(const std::string& pattern, const ArrowSchema& schema)
       ++i;
     } else if (c == '{') {
       const std::size_t end = pattern.find('}', i);
-      if (end == std::string::npos) throw ConfigError("text", "a brace is not closed in \"" + pattern + "\"");
+      if (end == std::string::npos) throw ConfigError(option, "a brace is not closed in \"" + pattern + "\"");
       if (!literal.empty()) parts_.push_back({std::exchange(literal, {}), -1, false});
-      AddColumn(schema, pattern.substr(i + 1, end - i - 1));
+      AddColumn(schema, pattern.substr(i + 1, end - i - 1), option);
       i = end;
     } else if (c == '}') {
-      throw ConfigError("text", "a brace is closed that was not opened in \"" + pattern + "\"");
+      throw ConfigError(option, "a brace is closed that was not opened in \"" + pattern + "\"");
     } else {
       literal += c;
     }
@@ -32,18 +32,18 @@ TextOf::TextOf(const std::string& pattern, const ArrowSchema& schema)
   if (!literal.empty()) parts_.push_back({literal, -1, false});
 }
 
-void TextOf::AddColumn(const ArrowSchema& schema, const std::string& name) {
+void TextOf::AddColumn(const ArrowSchema& schema, const std::string& name, const char* option) {
   for (std::int64_t i = 0; i < schema.n_children; ++i) {
     if (name != schema.children[i]->name) continue;
     const Layout layout = ColumnView(*schema.children[i], ArrowArray{}).layout();
     const bool is_text = std::string_view(schema.children[i]->format) == "u" || std::string_view(schema.children[i]->format) == "U";
     if (!is_text && layout != Layout::kFixed && layout != Layout::kBits) {
-      throw ConfigError("text", "column \"" + name + "\" is no text");
+      throw ConfigError(option, "column \"" + name + "\" is no text");
     }
     parts_.push_back({{}, i, is_text});
     return;
   }
-  throw ConfigError("text", "the rows have no column \"" + name + "\"");
+  throw ConfigError(option, "the rows have no column \"" + name + "\"");
 }
 
 bool TextOf::Append(const ArrowArray& batch, std::int64_t row, std::string& out) const {

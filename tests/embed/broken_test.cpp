@@ -272,5 +272,32 @@ TEST_CASE("what a provider's own library lacks is said by its name") {
 TEST_CASE("columns that are not there, or there already") {
   With("note.txt", "", "the rows have no column \"body\"", "text = \"{body}\"");
   With("note.txt", "", "the rows have a column \"text\" already", "output = \"text\"");
-  With("note.txt", "", "name the columns that tell texts apart", "on_long = \"chunk\"");
+  // Of the option that names it.
+  With("note.txt", "", "p.toml:12:11: \"chunk.key\": the rows have no column \"body\"", "on_long = \"chunk\"\nchunk = { key = [\"id\", \"body\"] }");
+}
+
+TEST_CASE("options that need others, or have no effect, are said without the model") {
+  const auto refused = [](const std::string& options, const std::string& expected) {
+    Job job(options);
+    job.Texts({"\"hello\""});
+    fs::remove_all(job.model());
+    const Finished plain = job.Run({}, "check");
+    INFO(plain.err);
+    CHECK(plain.exit_code == 2);
+    CHECK(plain.err.find(expected) != std::string::npos);
+  };
+  refused("on_long = \"chunk\"", "name the columns that tell texts apart");
+  for (const std::string chunk : {"key = [\"id\"]", "tokens = 50", "overlap = 5", "at = \"line\"", "text = \"part\""}) {
+    refused("chunk = { " + chunk + " }", "has no effect without on_long = \"chunk\"");
+  }
+  refused("on_empty = \"fail\"\nchunk = { key = [\"id\"], tokens = 50 }", "has no effect without on_long = \"chunk\"");
+  refused("prefix = \"a \"\nprompt = \"query\"", "names what goes before each text, and prefix says it; give one of them");
+  refused("provider = \"cpu\"\nprovider_options = { device_id = \"0\" }", "the provider cpu has none");
+  Job any("provider_options = { device_id = \"0\" }");
+  any.Texts({"\"hello\""});
+  const std::string said = any.Must().err;
+  CHECK_MESSAGE((said.find("provider cpu") == std::string::npos) == (said.find("provider_options have no effect: the provider is cpu") == std::string::npos), said);
+  Job named("on_empty = \"fail\"\nchunk = { key = [\"text\", \"id\"] }");
+  named.Texts({"\"\""});
+  CHECK(named.Fails().find("the text of 0:1:0 is empty") != std::string::npos);
 }
