@@ -257,9 +257,11 @@ void Embed::AddRow(const Rows& in, std::int64_t row, Held& held) {
   }
   if (tokens.size() > loaded_->room()) {
     if (chunks()) return AddChunks(value, row, held);
-    const std::string what = Grouped(static_cast<std::int64_t>(tokens.size())) + " tokens, " + Grouped(static_cast<std::int64_t>(loaded_->room())) + " is the most";
-    if (on_long == "reject") return host.Reject(in.row(row), "the text has " + what);
-    if (on_long == "fail") throw Fatal("the text of " + RowName(in, row) + " has " + what);
+    const auto size = static_cast<std::int64_t>(tokens.size());
+    const std::string most = Grouped(static_cast<std::int64_t>(loaded_->room()));
+    // One reason for all, so that they are counted together; the code tells them apart.
+    if (on_long == "reject") return host.Reject(in.row(row), "the text has more than " + most + " tokens; the code says how many", size);
+    if (on_long == "fail") throw Fatal("the text of " + RowName(in, row) + " has " + Grouped(size) + " tokens, " + most + " is the most");
     ++count_.cut_texts;
     count_.cut_tokens += static_cast<std::int64_t>(tokens.size() - loaded_->room());
     tokens.resize(loaded_->room());

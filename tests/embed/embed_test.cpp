@@ -99,11 +99,14 @@ TEST_CASE("what truncation loses is counted to the token, and marked") {
 
 TEST_CASE("a long text can be rejected with its size, or end the run") {
   Job job("on_long = \"reject\"");
-  job.Texts({Quoted(Words(5)), Quoted(Words(1300))});
+  job.Texts({Quoted(Words(5)), Quoted(Words(1300)), Quoted(Words(127))});
   const Finished ran = job.Run();
   CHECK(ran.exit_code == 3);
   INFO(ran.err);
-  CHECK(ran.err.find("the text has 1,300 tokens, 126 is the most") != std::string::npos);
+  CHECK(ran.err.find("rejected 2 rows at transform[0]: the text has more than 126 tokens; the code says how many") != std::string::npos);
+  const std::string rejects = ReadFile((job.dir.path() / ".etl/p/rejects.ndjson").string());
+  CHECK(rejects.find("\"code\":1300,") != std::string::npos);
+  CHECK(rejects.find("\"code\":127,") != std::string::npos);
   Job fail("on_long = \"fail\"\nchunk = { key = [\"id\"] }");
   fail.Texts({Quoted(Words(5)), Quoted(Words(1300))});
   CHECK(fail.Fails().find("the text of 1 has 1,300 tokens, 126 is the most") != std::string::npos);
