@@ -301,3 +301,15 @@ TEST_CASE("options that need others, or have no effect, are said without the mod
   named.Texts({"\"\""});
   CHECK(named.Fails().find("the text of 0:1:0 is empty") != std::string::npos);
 }
+
+TEST_CASE("pooling is refused for an output that is one vector for each text already") {
+  const std::string axes = Field(5, Field(1, "axes") + Field(8, 1) + Field(20, 7)), keep = Field(5, Field(1, "keepdims") + Field(3, 0) + Field(20, 2));
+  const std::string shape = Field(2, Field(1, Field(2, "batch")) + Field(1, Field(1, 64)));
+  const std::string pooled = Field(1, Field(1, "last_hidden_state") + Field(2, "pooled") + Field(4, "ReduceMean") + axes + keep) + Field(12, Field(1, "pooled") + Field(2, Field(1, Field(1, 1) + shape)));
+  Job with("model_output = \"pooled\"\npooling = \"cls\""), without("model_output = \"pooled\"");
+  for (Job* j : {&with, &without}) j->dir.Write("model/model.onnx", ReadFile(ModelFolder("tiny") + "/model.onnx") + Field(7, pooled));
+  Refused(with, "\"pooling\": has no effect: the output \"pooled\" of ");
+  without.Texts({"\"hello world\""});
+  without.Must();
+  CHECK(Read(without).at("0").vector.size() == 64);
+}
