@@ -287,10 +287,18 @@ void Embed::AddChunks(const std::string& value, std::int64_t row, Held& held) {
     piece.row = row;
     piece.chunk = static_cast<std::int32_t>(i);
     piece.chunks = static_cast<std::int32_t>(all.size());
-    if (!chunk.text.empty()) piece.chunk_text = value.substr(all[i].begin, all[i].end - all[i].begin);
+    const std::string part = value.substr(all[i].begin, all[i].end - all[i].begin);
+    if (!chunk.text.empty()) piece.chunk_text = part;
     std::vector<std::uint32_t> ids = tokenizer.before();
-    ids.insert(ids.end(), prefix_ids_.begin(), prefix_ids_.end());
-    for (std::size_t t = all[i].first; t < all[i].last; ++t) ids.push_back(tokens[t].id);
+    // A prefix may be of other tokens together with a text than alone: BPE has one of a space and the word behind it.
+    std::vector<Token> whole;
+    if (!prefix_ids_.empty()) whole = tokenizer.Encode(loaded_->folder().prefix + part);
+    if (!whole.empty() && whole.size() <= loaded_->room()) {
+      for (const Token& t : whole) ids.push_back(t.id);
+    } else {
+      ids.insert(ids.end(), prefix_ids_.begin(), prefix_ids_.end());
+      for (std::size_t t = all[i].first; t < all[i].last; ++t) ids.push_back(tokens[t].id);
+    }
     ids.insert(ids.end(), tokenizer.behind().begin(), tokenizer.behind().end());
     AddPiece(std::move(piece), std::move(ids), held);
   }

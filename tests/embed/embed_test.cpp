@@ -197,6 +197,23 @@ TEST_CASE("a text without tokens is one chunk, also behind a prefix of more toke
   CHECK(rows.at("0#0").vector.size() == 64);
 }
 
+TEST_CASE("a chunk behind a prefix is what the same text behind it is") {
+  const std::string prefix = "prefix = \"query is \"";
+  Job job(prefix + "\non_long = \"chunk\"\nchunk = { key = [\"id\"], tokens = 8, at = \"token\", text = \"part\" }"), parts(prefix);
+  for (Job* j : {&job, &parts}) WithBytes(*j);
+  job.Texts({Quoted("the" + Words(30))});
+  job.Must();
+  const auto rows = Read(job, "chunk_id");
+  REQUIRE(rows.size() > 3);
+  std::vector<std::string> texts;
+  for (const auto& [id, row] : rows) texts.push_back(Quoted(row.At("part")));
+  parts.Texts(texts);
+  parts.Must();
+  const auto expected = Read(parts);
+  std::size_t i = 0;
+  for (const auto& [id, row] : rows) CHECK(Cosine(row.vector, expected.at(std::to_string(i++)).vector) >= 0.999999);
+}
+
 TEST_CASE("empty, blank, control, huge and broken texts follow their policy and end nothing") {
   std::string big;
   while (big.size() < 1'000'000) big += Words(12) + "\xe4\xb8\xad\xe6\x96\x87\xf0\x9f\x98\x80 ";
