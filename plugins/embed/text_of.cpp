@@ -30,6 +30,7 @@ TextOf::TextOf(const std::string& pattern, const ArrowSchema& schema, const char
     }
   }
   if (!literal.empty()) parts_.push_back({literal, -1, false});
+  if (std::none_of(parts_.begin(), parts_.end(), [](const Part& p) { return p.column >= 0; })) throw ConfigError(option, "there is no column in \"" + pattern + "\"");
 }
 
 void TextOf::AddColumn(const ArrowSchema& schema, const std::string& name, const char* option) {
@@ -47,15 +48,17 @@ void TextOf::AddColumn(const ArrowSchema& schema, const std::string& name, const
 }
 
 bool TextOf::Append(const ArrowArray& batch, std::int64_t row, std::string& out) const {
+  const std::size_t before = out.size();
+  bool any = false;
   for (const Part& part : parts_) {
     if (part.column < 0) {
       out += part.literal;
       continue;
     }
     const ColumnView column(*schema_->children[part.column], *batch.children[part.column], batch.offset);
-    if (column.IsNull(row)) {
-      if (parts_.size() == 1) return false;
-    } else if (part.text) {
+    if (column.IsNull(row)) continue;
+    any = true;
+    if (part.text) {
       out += column.Str(row);
     } else {
       std::string value;
@@ -64,7 +67,8 @@ bool TextOf::Append(const ArrowArray& batch, std::int64_t row, std::string& out)
       out += quoted ? value.substr(1, value.size() - 2) : value;
     }
   }
-  return true;
+  if (!any) out.resize(before);
+  return any;
 }
 
 bool Blank(std::string_view text) {

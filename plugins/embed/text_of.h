@@ -14,7 +14,7 @@ class TextOf {
  public:
   /// Throws ConfigError(option).
   TextOf(const std::string& pattern, const ArrowSchema& schema, const char* option = "text");
-  /// Appends the row's text; nulls are left out.  False: the only column is null.  Throws std::invalid_argument for a number that
+  /// Appends the row's text; nulls are left out.  False, and nothing is appended: all columns are null.  Throws std::invalid_argument for a number that
   /// is none.
   bool Append(const ArrowArray& batch, std::int64_t row, std::string& out) const;
 

@@ -271,6 +271,7 @@ TEST_CASE("what a provider's own library lacks is said by its name") {
 
 TEST_CASE("columns that are not there, or there already") {
   With("note.txt", "", "the rows have no column \"body\"", "text = \"{body}\"");
+  With("note.txt", "", "there is no column in \"a {{text}}\"", "text = \"a {{text}}\"");
   With("note.txt", "", "the rows have a column \"text\" already", "output = \"text\"");
   // Of the option that names it.
   With("note.txt", "", "p.toml:12:11: \"chunk.key\": the rows have no column \"body\"", "on_long = \"chunk\"\nchunk = { key = [\"id\", \"body\"] }");

@@ -300,6 +300,22 @@ TEST_CASE("a template joins columns, and texts that are equal are embedded once"
   CHECK(Figure(ran.err, "model_texts") <= 30);   // equal ones under way together go once; a cache remembers the others
 }
 
+TEST_CASE("a template whose columns are all null is no text") {
+  Job job("text = \"{title}. {text}\"", "id = \"int64\", title = \"utf8\", text = \"utf8\"");
+  job.dir.Write("in.ndjson", R"({"id":0,"title":null,"text":null}
+{"id":1,"title":"hello","text":null}
+{"id":2,"title":null,"text":"hello"}
+{"id":3,"title":"","text":null}
+)");
+  job.Must();
+  Job plain;
+  plain.Texts({"null", "\"hello. \"", "\". hello\"", "\". \""});
+  plain.Must();
+  const auto rows = Read(job), expected = Read(plain);
+  CHECK(rows.at("0").vector.empty());
+  for (const char* id : {"1", "2", "3"}) CHECK(Cosine(rows.at(id).vector, expected.at(id).vector) >= 0.999999);
+}
+
 TEST_CASE("a number that is none, in a template or a chunk's key, rejects its row") {
   for (const std::string options : {"text = \"{text} {number}\"\n", "text = \"text\"\non_long = \"chunk\"\nchunk = { key = [\"id\", \"number\"] }\n"}) {
     Job job(options);
