@@ -6,9 +6,19 @@
 namespace etl::embed {
 namespace {
 
-bool EndsSentence(std::string_view before) {
-  static constexpr std::string_view kEnds[] = {".", "!", "?", "\xe3\x80\x82", "\xef\xbc\x81", "\xef\xbc\x9f", "\xe2\x80\xa6", "\xef\xbc\x9b"};   // . ! ? and 。 ！ ？ … ；
-  return std::any_of(std::begin(kEnds), std::end(kEnds), [&](std::string_view end) { return before.size() >= end.size() && before.substr(before.size() - end.size()) == end; });
+constexpr std::string_view kEnds[] = {".", "!", "?", "\xe3\x80\x82", "\xef\xbc\x81", "\xef\xbc\x9f", "\xe2\x80\xa6", "\xef\xbc\x9b"};   // . ! ? and 。 ！ ？ … ；
+/// What may stand behind it and belongs to the sentence: " ' ) ] } and ” ’ » 」 』 ） 】 》
+constexpr std::string_view kCloses[] = {"\"", "'", ")", "]", "}", "\xe2\x80\x9d", "\xe2\x80\x99", "\xc2\xbb", "\xe3\x80\x8d", "\xe3\x80\x8f", "\xef\xbc\x89", "\xe3\x80\x91", "\xe3\x80\x8b"};
+
+/// Which of them the text ends with; empty = none.
+template <std::size_t n>
+std::string_view EndsWith(std::string_view text, const std::string_view (&marks)[n]) {
+  const auto mark = std::find_if(std::begin(marks), std::end(marks), [&](std::string_view m) { return text.size() >= m.size() && text.substr(text.size() - m.size()) == m; });
+  return mark == std::end(marks) ? std::string_view() : *mark;
+}
+template <std::size_t n>
+bool BeginsWith(std::string_view text, const std::string_view (&marks)[n]) {
+  return std::any_of(std::begin(marks), std::end(marks), [&](std::string_view m) { return text.substr(0, m.size()) == m; });
 }
 
 /// How good an end is before token i: 2 = as wanted, 1 = between words, 0 = inside one.
@@ -16,9 +26,11 @@ int Worth(std::string_view text, const std::vector<Token>& tokens, std::size_t i
   const std::size_t end = tokens[i - 1].end, next = std::max<std::size_t>(tokens[i].begin, end);
   const std::string_view gap = text.substr(end, next - end);
   if (gap.find('\n') != std::string_view::npos) return 2;
-  if (at == ChunkEnd::kSentence && EndsSentence(text.substr(0, end))) {
+  if (at == ChunkEnd::kSentence && !(gap.empty() && (BeginsWith(text.substr(next), kCloses) || BeginsWith(text.substr(next), kEnds)))) {
+    std::string_view before = text.substr(0, end);
+    for (std::string_view mark = EndsWith(before, kCloses); !mark.empty(); mark = EndsWith(before, kCloses)) before.remove_suffix(mark.size());
     // A full stop inside 3.14 or U.S. is none; the wide ones need no space behind them.
-    if (!gap.empty() || static_cast<unsigned char>(text[end - 1]) >= 0x80) return 2;
+    if (const std::string_view mark = EndsWith(before, kEnds); !mark.empty() && (!gap.empty() || mark.size() > 1)) return 2;
   }
   return gap.empty() ? 0 : 1;
 }

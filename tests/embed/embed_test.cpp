@@ -185,6 +185,22 @@ TEST_CASE("chunks end where sentences or lines do") {
   CHECK(rows.at("2#0").At("part") == Words(70));
 }
 
+TEST_CASE("a sentence ends behind the quotes and brackets that close it") {
+  const auto parts = [](const std::string& text, int tokens) {
+    Job job("on_long = \"chunk\"\nchunk = { key = [\"id\"], tokens = " + std::to_string(tokens) + ", text = \"part\" }");
+    job.Texts({Quoted(text)});
+    job.Must();
+    std::string all;
+    for (const auto& [id, row] : Read(job, "chunk_id")) all += row.At("part") + "|";
+    return all;
+  };
+  CHECK(parts("the test data \\\"is in.\\\" hello world of data", 11) == "the test data \"is in.\"|hello world of data|");
+  CHECK(parts("the test data (is in!) hello world of data", 11) == "the test data (is in!)|hello world of data|");
+  CHECK(parts("the test data is in \\\"hello world of data", 9) == "the test data is in \"hello world of|data|");
+  // The window ends between the mark and what closes it: 中文人大。中文。|」人大
+  CHECK(parts("中文人大。中文。」人大", 8) == "中文人大。|中文。」人大|");
+}
+
 TEST_CASE("a text without tokens is one chunk, also behind a prefix of more tokens than a chunk") {
   Job job("on_long = \"chunk\"\non_empty = \"embed\"\nprefix = \"" + Words(8) + " \"\nchunk = { key = [\"id\"], tokens = 4, at = \"token\" }");
   job.Texts({Quoted(""), Quoted(Words(2)), "null", Quoted(Words(6))});
