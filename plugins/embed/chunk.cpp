@@ -6,6 +6,7 @@
 namespace etl::embed {
 namespace {
 
+constexpr std::string_view kSpaces = " \t\n\r\f\v";
 constexpr std::string_view kEnds[] = {".", "!", "?", "\xe3\x80\x82", "\xef\xbc\x81", "\xef\xbc\x9f", "\xe2\x80\xa6", "\xef\xbc\x9b"};   // . ! ? and 。 ！ ？ … ；
 /// What may stand behind it and belongs to the sentence: " ' ) ] } and ” ’ » 」 』 ） 】 》
 constexpr std::string_view kCloses[] = {"\"", "'", ")", "]", "}", "\xe2\x80\x9d", "\xe2\x80\x99", "\xc2\xbb", "\xe3\x80\x8d", "\xe3\x80\x8f", "\xef\xbc\x89", "\xe3\x80\x91", "\xe3\x80\x8b"};
@@ -58,6 +59,11 @@ std::vector<Chunk> CutChunks(std::string_view text, const std::vector<Token>& to
     std::size_t begin = tokens[first].begin, end = tokens[last - 1].end;
     while (inside(begin)) --begin;   // tokens of bytes may begin and end inside a character
     while (inside(end)) ++end;
+    // What no token stands for, as an accent that the tokenizer drops, belongs to what is before it; in front to the first.
+    const std::size_t next = last < tokens.size() ? std::max<std::size_t>(tokens[last].begin, end) : text.size();
+    const std::size_t some = text.substr(end, next - end).find_last_not_of(kSpaces);
+    if (some != std::string_view::npos) end += some + 1;
+    if (first == 0) begin = std::min(begin, text.find_first_not_of(kSpaces));
     chunks.push_back({first, last, begin, end});
     if (last == tokens.size()) break;
     first = std::max(first + 1, last - std::min(overlap, last));

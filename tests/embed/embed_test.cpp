@@ -201,6 +201,16 @@ TEST_CASE("a sentence ends behind the quotes and brackets that close it") {
   CHECK(parts("中文人大。中文。」人大", 8) == "中文人大。|中文。」人大|");
 }
 
+TEST_CASE("what no token stands for is in a chunk's text") {
+  Job job("on_long = \"chunk\"\nchunk = { key = [\"id\"], tokens = 3, at = \"token\", text = \"part\" }");
+  // U+200B, and accents, also alone.
+  job.Texts({Quoted(" \\u200b the test data\\u0301 \\u200b hello world is\\u0301 \\u0302\\u0303 \\n")});
+  job.Must();
+  std::string all;
+  for (const auto& [id, row] : Read(job, "chunk_id")) all += row.At("part") + "|";
+  CHECK(all == "\xe2\x80\x8b the test data\xcc\x81 \xe2\x80\x8b|hello world is\xcc\x81 \xcc\x82\xcc\x83|");
+}
+
 TEST_CASE("a text without tokens is one chunk, also behind a prefix of more tokens than a chunk") {
   Job job("on_long = \"chunk\"\non_empty = \"embed\"\nprefix = \"" + Words(8) + " \"\nchunk = { key = [\"id\"], tokens = 4, at = \"token\" }");
   job.Texts({Quoted(""), Quoted(Words(2)), "null", Quoted(Words(6))});
