@@ -2,6 +2,7 @@
 #include "chunk.h"
 
 #include <algorithm>
+#include <cctype>
 
 namespace etl::embed {
 namespace {
@@ -48,6 +49,28 @@ std::size_t EndOf(std::string_view text, const std::vector<Token>& tokens, std::
   return best;
 }
 
+/// Letters and digits of what is written with spaces between words; `place`: any byte of a character.
+bool OfWord(std::string_view text, std::size_t place) {
+  while (place > 0 && (static_cast<unsigned char>(text[place]) & 0xC0) == 0x80) --place;
+  const auto c = static_cast<unsigned char>(text[place]);
+  return std::isalnum(c) || (c >= 0xc3 && c <= 0xe1);   // up to U+1FFF; Chinese and Japanese are behind it
+}
+
+/// The token where the word of token i begins, but behind `first`; else where the next one does before `last`; else i.
+std::size_t WordOf(std::string_view text, const std::vector<Token>& tokens, std::size_t first, std::size_t i, std::size_t last) {
+  const auto begins = [&](std::size_t at) {
+    const std::size_t end = tokens[at - 1].end, next = tokens[at].begin;
+    return next > end || end == 0 || next >= text.size() || !OfWord(text, end - 1) || !OfWord(text, next);
+  };
+  for (std::size_t at = i; at > first; --at) {
+    if (begins(at)) return at;
+  }
+  for (std::size_t at = i + 1; at < last; ++at) {
+    if (begins(at)) return at;
+  }
+  return i;
+}
+
 }  // namespace
 
 std::vector<Chunk> CutChunks(std::string_view text, const std::vector<Token>& tokens, std::size_t window, std::size_t overlap, ChunkEnd at) {
@@ -66,7 +89,8 @@ std::vector<Chunk> CutChunks(std::string_view text, const std::vector<Token>& to
     if (first == 0) begin = std::min(begin, text.find_first_not_of(kSpaces));
     chunks.push_back({first, last, begin, end});
     if (last == tokens.size()) break;
-    first = std::max(first + 1, last - std::min(overlap, last));
+    const std::size_t back = std::max(first + 1, last - std::min(overlap, last));
+    first = overlap == 0 || at == ChunkEnd::kToken ? back : WordOf(text, tokens, first, back, last);
   }
   return chunks;
 }

@@ -8,7 +8,7 @@ detail::DeclaredList ChunkOptions::Options() {
   return etl::Options(
       Option("key", &C::key, "Columns that tell the texts apart: `chunk_id` is their values (of several each behind its length, `3:abc`), `#` and the chunk's number."),
       Option("tokens", &C::tokens, "Most tokens of a chunk, without those around every text; 0 = as many as the model takes.").Range("0..1000000"),
-      Option("overlap", &C::overlap, "Tokens at the end of a chunk that are also at the beginning of the next.").Range("0..1000000"),
+      Option("overlap", &C::overlap, "Tokens at the end of a chunk that are also at the beginning of the next, and as many more or fewer as it takes to begin with a word, but for at = \"token\".").Range("0..1000000"),
       Option("at", &C::at, "Where a chunk ends, if its second half has such a place: at the end of a sentence or line, of a line, or just where it is full.")
           .Choices({"sentence", "line", "token"}),
       Option("text", &C::text, "New column with the chunk's own text; empty = none."));

@@ -211,6 +211,20 @@ TEST_CASE("what no token stands for is in a chunk's text") {
   CHECK(all == "\xe2\x80\x8b the test data\xcc\x81 \xe2\x80\x8b|hello world is\xcc\x81 \xcc\x82\xcc\x83|");
 }
 
+TEST_CASE("chunks that overlap begin where a word does") {
+  // "testhello" has six tokens, and each of the Chinese words one.
+  const std::string text = Words(6) + " testhello is in 中文人大小文中日本 the of";
+  std::map<std::string, std::string> by;
+  for (const std::string at : {"line", "token"}) {
+    Job job("on_long = \"chunk\"\nchunk = { key = [\"id\"], tokens = 12, overlap = 3, at = \"" + at + "\", text = \"part\" }");
+    job.Texts({Quoted(text)});
+    job.Must();
+    for (const auto& [id, row] : Read(job, "chunk_id")) by[at] += row.At("part") + "|";
+  }
+  CHECK(by["line"] == "the of and to in is testhello is|testhello is in|is in 中文人大小文中日本 the|日本 the of|");
+  CHECK(by["token"] == "the of and to in is testhello is|llo is in 中文人大小文中日|文中日本 the of|");
+}
+
 TEST_CASE("a text without tokens is one chunk, also behind a prefix of more tokens than a chunk") {
   Job job("on_long = \"chunk\"\non_empty = \"embed\"\nprefix = \"" + Words(8) + " \"\nchunk = { key = [\"id\"], tokens = 4, at = \"token\" }");
   job.Texts({Quoted(""), Quoted(Words(2)), "null", Quoted(Words(6))});
