@@ -141,7 +141,7 @@ TEST_CASE("the chunks of one long text, each with all of its row, stay within th
   CHECK(ran.err.find("read 1, delivered 1,588, filtered 0, rejected 0") != std::string::npos);   // 21 sentences of 6 tokens each
   struct rusage used {};
   getrusage(RUSAGE_CHILDREN, &used);
-  CHECK(used.ru_maxrss < 700'000);   // kB; all of them are 1.6 GB
+  CHECK(used.ru_maxrss < 1'000'000);   // kB; all of them are 1.6 GB
 }
 
 TEST_CASE("ONNX Runtime leaves nothing behind that could be sent away") {
