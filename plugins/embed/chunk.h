@@ -17,7 +17,8 @@ struct Chunk {
 };
 
 /// Cuts a text, which has these tokens, into chunks of at most `window` tokens; each begins `overlap` tokens before the end of the
-/// one before it.  A chunk ends at the last sentence's or line's end in its second half; else between words; else where it is full.
+/// one before it, but for kToken where a word begins there.  A chunk ends at the last sentence's
+/// or line's end in its second half; else between words; else where it is full.  A text without tokens is one chunk.
 std::vector<Chunk> CutChunks(std::string_view text, const std::vector<Token>& tokens, std::size_t window, std::size_t overlap, ChunkEnd at);
 
 }  // namespace etl::embed

@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 
@@ -14,6 +15,7 @@ namespace {
 constexpr std::chrono::milliseconds kLook{4};        // how often it is seen what the model has done
 constexpr std::chrono::seconds kReportEvery{1};
 constexpr std::int64_t kRowsOut = 256;               // of a batch that leave together
+constexpr std::int64_t kBytesOut = 4 << 20;          // of a row's copies that leave together
 
 using Clock = std::chrono::steady_clock;
 
@@ -35,6 +37,32 @@ Element ElementOf(const std::string& name) {
 }
 
 ChunkEnd EndOf(const std::string& name) { return name == "token" ? ChunkEnd::kToken : name == "line" ? ChunkEnd::kLine : ChunkEnd::kSentence; }
+
+bool Finite(const std::vector<float>& v) {
+  return std::all_of(v.begin(), v.end(), [](float f) { return std::isfinite(f); });
+}
+
+/// What a copy of a row takes, about.
+std::int64_t BytesOf(const ArrowSchema& schema, const ArrowArray& array, std::int64_t row) {
+  const arrow::Format format = arrow::ParseFormat(schema.format);
+  switch (format.layout) {
+    case arrow::Layout::kText32: case arrow::Layout::kText64: return static_cast<std::int64_t>(arrow::TextAt(format.layout, array, row).size()) + 8;
+    case arrow::Layout::kList32: case arrow::Layout::kList64: case arrow::Layout::kFixedList: {
+      std::int64_t bytes = 8;
+      const arrow::Range items = arrow::ListAt(format, array, row);
+      const arrow::Format of_item = arrow::ParseFormat(schema.children[0]->format);
+      if (of_item.layout == arrow::Layout::kFixed) return bytes + (items.end - items.begin) * of_item.width;
+      for (std::int64_t i = items.begin; i < items.end; ++i) bytes += BytesOf(*schema.children[0], *array.children[0], i);
+      return bytes;
+    }
+    case arrow::Layout::kStruct: {
+      std::int64_t bytes = 0;
+      for (std::int64_t i = 0; i < schema.n_children; ++i) bytes += BytesOf(*schema.children[i], *array.children[i], row + array.offset);
+      return bytes;
+    }
+    default: return std::max(8, format.width);
+  }
+}
 
 }  // namespace
 
@@ -65,7 +93,19 @@ const Model& Embed::Load() {
   return *loaded_;
 }
 
+/// What is wrong with the options by themselves.
+void Embed::CheckOptions() const {
+  if (chunks() && chunk.key.empty()) throw ConfigError("chunk.key", "name the columns that tell texts apart, so that chunks have ids");
+  const bool named = on_long == "fail" || on_empty == "fail";   // chunk.key says which row it was
+  if (!chunks() && ((!chunk.key.empty() && !named) || chunk.tokens || chunk.overlap || chunk.at != "sentence" || !chunk.text.empty())) {
+    throw ConfigError("chunk", "has no effect without on_long = \"chunk\"");
+  }
+  if (prefix && prompt) throw ConfigError("prompt", "names what goes before each text, and prefix says it; give one of them");
+  if (provider == "cpu" && !provider_options.empty()) throw ConfigError("provider_options", "the provider cpu has none");
+}
+
 void Embed::Check() {
+  CheckOptions();
   std::error_code ignored;
   // A pipeline may be checked where its model is not; with --connect Describe() asks for it.
   if (!std::filesystem::exists(model, ignored)) return host.Warn("was not checked: the model " + model + " is not there");
@@ -82,15 +122,23 @@ void Embed::CheckNew(const Schema& in, const std::string& name, const char* opti
 }
 
 Schema Embed::Describe(const Schema& in) {
+  CheckOptions();
   const auto arrow = detail::OwnSchema(in);
   const TextOf checked(text, *arrow);
-  for (const std::string& k : chunk.key) TextOf("{" + k + "}", *arrow);
-  if (chunks() && chunk.key.empty()) throw ConfigError("chunk.key", "name the columns that tell texts apart, so that chunks have ids");
+  for (const std::string& k : chunk.key) TextOf("{" + k + "}", *arrow, "chunk.key");
   CheckNew(in, output, "output");
   const Model& m = Load();
-  const auto window_of = static_cast<std::size_t>(chunk.tokens);
-  if (chunks() && (window_of > m.room() || (window_of && chunk.overlap >= chunk.tokens) || static_cast<std::size_t>(chunk.overlap) >= m.room())) {
-    throw ConfigError(window_of > m.room() ? "chunk.tokens" : "chunk.overlap", "the model takes " + std::to_string(m.room()) + " tokens, and the overlap must be less than a chunk");
+  if (element == "int8" && !m.folder().normalize) {
+    throw ConfigError("element", "int8 takes numbers from -1 to 1, and the model's vectors are not scaled to length 1; normalize = true does it");
+  }
+  if (on_empty == "embed" && m.tokenizer().specials() == 0 && m.tokenizer().Encode(m.folder().prefix).empty()) {
+    throw ConfigError("on_empty", "the model's tokenizer puts no tokens around a text: of an empty one there is nothing to embed; take null, zero, reject or fail");
+  }
+  if (chunks()) {
+    // What the prefix leaves: a chunk has it, too.
+    const std::size_t room = m.room(), beside = room - m.tokenizer().Encode(m.folder().prefix).size(), window = chunk.tokens ? std::min(static_cast<std::size_t>(chunk.tokens), beside) : beside;
+    if (static_cast<std::size_t>(chunk.tokens) > room) throw ConfigError("chunk.tokens", "the model takes " + std::to_string(room) + " tokens");
+    if (static_cast<std::size_t>(chunk.overlap) >= window) throw ConfigError("chunk.overlap", "the overlap must be less than a chunk, which has " + std::to_string(window) + " tokens");
   }
   Schema out = in;
   Field vector{output, VectorType(ElementOf(element), m.dims()), true};
@@ -130,6 +178,7 @@ void Embed::Open(const Schema&) {
   host.Info("model " + loaded_->folder().file + ": " + std::to_string(loaded_->dims()) + " dimensions, " + Name(loaded_->folder().pooling) + " pooling, at most " +
             std::to_string(loaded_->folder().max_tokens) + " tokens; provider " + loaded_->provider() + " of ONNX Runtime " + loaded_->runtime().version() +
             "; fingerprint " + loaded_->fingerprint());
+  if (loaded_->provider() == "cpu" && !provider_options.empty()) host.Warn("provider_options have no effect: the provider is cpu");
 }
 
 void Embed::Apply(const Rows& in) {
@@ -172,9 +221,14 @@ std::string Embed::RowName(const Rows& in, std::int64_t row) const {
 }
 
 void Embed::AddRow(const Rows& in, std::int64_t row, Held& held) {
-  if (chunks() && !KeyOf(in.array(), row)) return host.Reject(in.row(row), "a column of chunk.key is null");
   std::string value;
-  const bool there = text_of_->Append(in.array(), row, value);
+  bool there = false;
+  try {
+    if (chunks() && !KeyOf(in.array(), row)) return host.Reject(in.row(row), "a column of chunk.key is null");
+    there = text_of_->Append(in.array(), row, value);
+  } catch (const std::invalid_argument& e) {
+    return host.Reject(in.row(row), e.what());
+  }
   if (ValidUtf8(value) != value.size()) {
     if (on_invalid_utf8 == "error") return host.Reject(in.row(row), "the text is not UTF-8 at byte " + std::to_string(ValidUtf8(value)));
     value = Repaired(value);
@@ -184,8 +238,8 @@ void Embed::AddRow(const Rows& in, std::int64_t row, Held& held) {
   const Tokenizer& tokenizer = loaded_->tokenizer();
   const std::string& before = loaded_->folder().prefix;
   std::vector<Token> tokens;
-  if (there) tokens = tokenizer.Encode(before.empty() ? value : before + value);
-  const bool empty = !there || tokens.empty() || (!before.empty() && tokenizer.Encode(value).empty());
+  if (there || on_empty == "embed") tokens = tokenizer.Encode(before.empty() ? value : before + value);
+  const bool empty = !there || Blank(value) || tokens.empty() || (!before.empty() && tokenizer.Encode(value).empty());
   count_.tokenizing += std::chrono::duration<double>(Clock::now() - begin).count();
   ++count_.texts;
   count_.tokens += static_cast<std::int64_t>(tokens.size());
@@ -203,9 +257,11 @@ void Embed::AddRow(const Rows& in, std::int64_t row, Held& held) {
   }
   if (tokens.size() > loaded_->room()) {
     if (chunks()) return AddChunks(value, row, held);
-    const std::string what = Grouped(static_cast<std::int64_t>(tokens.size())) + " tokens, " + Grouped(static_cast<std::int64_t>(loaded_->room())) + " is the most";
-    if (on_long == "reject") return host.Reject(in.row(row), "the text has " + what);
-    if (on_long == "fail") throw Fatal("the text of " + RowName(in, row) + " has " + what);
+    const auto size = static_cast<std::int64_t>(tokens.size());
+    const std::string most = Grouped(static_cast<std::int64_t>(loaded_->room()));
+    // One reason for all, so that they are counted together; the code tells them apart.
+    if (on_long == "reject") return host.Reject(in.row(row), "the text has more than " + most + " tokens; the code says how many", size);
+    if (on_long == "fail") throw Fatal("the text of " + RowName(in, row) + " has " + Grouped(size) + " tokens, " + most + " is the most");
     ++count_.cut_texts;
     count_.cut_tokens += static_cast<std::int64_t>(tokens.size() - loaded_->room());
     tokens.resize(loaded_->room());
@@ -231,10 +287,18 @@ void Embed::AddChunks(const std::string& value, std::int64_t row, Held& held) {
     piece.row = row;
     piece.chunk = static_cast<std::int32_t>(i);
     piece.chunks = static_cast<std::int32_t>(all.size());
-    if (!chunk.text.empty()) piece.chunk_text = value.substr(all[i].begin, all[i].end - all[i].begin);
+    const std::string part = value.substr(all[i].begin, all[i].end - all[i].begin);
+    if (!chunk.text.empty()) piece.chunk_text = part;
     std::vector<std::uint32_t> ids = tokenizer.before();
-    ids.insert(ids.end(), prefix_ids_.begin(), prefix_ids_.end());
-    for (std::size_t t = all[i].first; t < all[i].last; ++t) ids.push_back(tokens[t].id);
+    // A prefix may be of other tokens together with a text than alone: BPE has one of a space and the word behind it.
+    std::vector<Token> whole;
+    if (!prefix_ids_.empty()) whole = tokenizer.Encode(loaded_->folder().prefix + part);
+    if (!whole.empty() && whole.size() <= loaded_->room()) {
+      for (const Token& t : whole) ids.push_back(t.id);
+    } else {
+      ids.insert(ids.end(), prefix_ids_.begin(), prefix_ids_.end());
+      for (std::size_t t = all[i].first; t < all[i].last; ++t) ids.push_back(tokens[t].id);
+    }
     ids.insert(ids.end(), tokenizer.behind().begin(), tokenizer.behind().end());
     AddPiece(std::move(piece), std::move(ids), held);
   }
@@ -257,7 +321,7 @@ void Embed::AddPiece(Piece piece, std::vector<std::uint32_t> ids, Held& held) {
   } else {
     piece.text = std::make_shared<Text>();
     std::memcpy(piece.text->key, key.half, sizeof key.half);
-    if (cache_ && cache_->Find(*piece.text)) {
+    if (cache_ && cache_->Find(*piece.text) && Finite(piece.text->vector)) {
       ++count_.hits;
     } else {
       piece.text->ids = std::move(ids);
@@ -271,7 +335,8 @@ void Embed::AddPiece(Piece piece, std::vector<std::uint32_t> ids, Held& held) {
 }
 
 void Embed::Finish(const TextPtr& done) {
-  if (cache_) cache_->Put(*done);
+  if (!Finite(done->vector)) done->vector.clear();   // its rows are rejected
+  else if (cache_) cache_->Put(*done);
   Key key{};
   std::memcpy(key.half, done->key, sizeof key.half);
   const auto at = under_way_.find(key);
@@ -308,11 +373,34 @@ void Embed::Interrupt() noexcept {
   if (Engine* engine = interruptible_.load()) engine->Interrupt();
 }
 
-void Embed::EmitHeld(Held& held) {
-  const std::size_t step = static_cast<std::size_t>(kRowsOut) * 4;   // one row may have become many
-  for (std::size_t first = 0; first < held.pieces.size(); first += step) {
-    EmitPieces(held, first, std::min(first + step, held.pieces.size()));
+/// A row whose text, or one of its chunks, has no vector that can be used.
+void Embed::RejectBroken(Held& held) {
+  std::vector<std::int64_t> rows;
+  for (const Piece& p : held.pieces) {
+    if (p.text && p.text->vector.empty() && (rows.empty() || rows.back() != p.row)) rows.push_back(p.row);
   }
+  if (rows.empty()) return;
+  for (const std::int64_t row : rows) host.Reject(held.source->first_row + static_cast<std::uint64_t>(row), "the text's vector holds NaN or infinity");
+  const auto among = [&](const Piece& p) { return std::binary_search(rows.begin(), rows.end(), p.row); };
+  held.pieces.erase(std::remove_if(held.pieces.begin(), held.pieces.end(), among), held.pieces.end());
+  held.whole = false;
+}
+
+void Embed::EmitHeld(Held& held) {
+  RejectBroken(held);
+  const std::int64_t most = std::clamp<std::int64_t>(host.MemoryLimit() / 16, 64 << 10, kBytesOut);
+  std::size_t first = 0;
+  std::int64_t bytes = 0, of_row = 0;
+  for (std::size_t i = 0; i < held.pieces.size(); ++i) {
+    // One row may have become many, each with all of its columns.
+    if (chunks() && (i == 0 || held.pieces[i].row != held.pieces[i - 1].row)) of_row = BytesOf(in_schema(), held.source->array, held.pieces[i].row);
+    if (i > first && (i - first == static_cast<std::size_t>(kRowsOut) * 4 || bytes + of_row > most)) {
+      EmitPieces(held, std::exchange(first, i), i);
+      bytes = 0;
+    }
+    bytes += of_row;
+  }
+  if (first < held.pieces.size()) EmitPieces(held, first, held.pieces.size());
   Source& source = *held.source;
   if (--source.parts == 0) host.Finished(source.id);
   held_.remove_if([&](const Held& h) { return &h == &held; });

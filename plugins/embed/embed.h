@@ -91,6 +91,7 @@ class Embed : public Transform {
   const Model& Load();
   ModelOptions Wanted() const;
   bool chunks() const { return on_long == "chunk"; }
+  void CheckOptions() const;
   void CheckNew(const Schema& in, const std::string& name, const char* option) const;
   void AddRow(const Rows& in, std::int64_t row, Held& held);
   void AddChunks(const std::string& text, std::int64_t row, Held& held);
@@ -99,6 +100,7 @@ class Embed : public Transform {
   std::string RowName(const Rows& in, std::int64_t row) const;
   void Pump(std::chrono::nanoseconds wait);
   void Finish(const TextPtr& text);
+  void RejectBroken(Held& held);
   void EmitHeld(Held& held);
   void EmitPieces(const Held& held, std::size_t first, std::size_t last);
   void Report(bool last);

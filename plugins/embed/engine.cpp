@@ -121,7 +121,7 @@ bool Engine::full() const { return window_.size() >= most_ && !hungry(); }
 
 bool Engine::working() const {
   const std::lock_guard lock(mutex_);
-  return running_ > 0 || !queue_.empty() || !finished_.empty();
+  return running_ > 0 || !queue_.empty() || !finished_.empty() || failure_;   // which Done() has to say
 }
 
 void Engine::Start() {

@@ -8,7 +8,7 @@ detail::DeclaredList ChunkOptions::Options() {
   return etl::Options(
       Option("key", &C::key, "Columns that tell the texts apart: `chunk_id` is their values (of several each behind its length, `3:abc`), `#` and the chunk's number."),
       Option("tokens", &C::tokens, "Most tokens of a chunk, without those around every text; 0 = as many as the model takes.").Range("0..1000000"),
-      Option("overlap", &C::overlap, "Tokens at the end of a chunk that are also at the beginning of the next.").Range("0..1000000"),
+      Option("overlap", &C::overlap, "Tokens at the end of a chunk that are also at the beginning of the next, and as many more or fewer as it takes to begin with a word, but for at = \"token\".").Range("0..1000000"),
       Option("at", &C::at, "Where a chunk ends, if its second half has such a place: at the end of a sentence or line, of a line, or just where it is full.")
           .Choices({"sentence", "line", "token"}),
       Option("text", &C::text, "New column with the chunk's own text; empty = none."));
@@ -20,13 +20,13 @@ detail::DeclaredList Embed::Options() {
       Option("model", &E::model, "Folder of the model, as the Hub lays it out: ONNX file, tokenizer.json, config.json and, for sentence-transformers, modules.json and what it names.").Path().Required(),
       Option("text", &E::text, "Column to embed, or a template of several: \"{title}. {content}\".").Required(),
       Option("output", &E::output, "New column with the vector."),
-      Option("element", &E::element, "Numbers of the vector: float32; float16; int8 (127 times the number, rounded); binary (a bit for each sign, eight in an int8).")
+      Option("element", &E::element, "Numbers of the vector: float32; float16; int8 (127 times the number, rounded; of vectors of length 1 only); binary (a bit for each sign, eight in an int8).")
           .Choices({"float32", "float16", "int8", "binary"}),
       Option("on_long", &E::on_long, "Text of more tokens than the model takes: cut it off, make a row of each chunk, reject the row, or fail.")
           .Choices({"truncate", "chunk", "reject", "fail"}),
       Option("chunk", &E::chunk, "How on_long = \"chunk\" cuts.  It adds the columns chunk_id, chunk (from 0) and chunks (how many the text has)."),
       Option("cut_column", &E::cut_column, "New column that says whether the text was cut off; empty = none."),
-      Option("on_empty", &E::on_empty, "Null, or a text without any token: a null vector, one of zeros, what the model makes of no text, reject the row, or fail.")
+      Option("on_empty", &E::on_empty, "Null, or a text of spaces and control characters alone or without any token: a null vector, one of zeros, what the model makes of no text, reject the row, or fail.")
           .Choices({"null", "zero", "embed", "reject", "fail"}),
       Option("on_invalid_utf8", &E::on_invalid_utf8, "Text that is not UTF-8: error rejects its row, replace embeds it with U+FFFD.").Choices({"error", "replace"}),
       Option("cache", &E::cache, "SQLite file that keeps vectors from run to run: a text that is in it costs the model nothing.").Path(),

@@ -142,6 +142,7 @@ void Session::FindOutput(const ModelOptions& options, const ModelFolder& folder)
   const std::string gives = folder.file + " gives vectors of " + std::to_string(width_) + " numbers, but ";
   if (!pooled_ && folder.hidden > 0 && width_ != folder.hidden) throw ConfigError("model", gives + "config.json says hidden_size " + std::to_string(folder.hidden));
   dims_ = width_;
+  if (pooled_ && options.choice.pooling) throw ConfigError("pooling", "has no effect: the output \"" + output_ + "\" of " + folder.file + " is one vector for each text already");
   if (pooled_) return;
   for (const Dense& d : folder.dense) {
     if (dims_ != static_cast<std::int64_t>(d.in)) throw ConfigError("model", gives + "a module Dense takes " + std::to_string(d.in));

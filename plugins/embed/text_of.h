@@ -12,13 +12,14 @@ namespace etl::embed {
 /// A row's text: a column's, or a template's with columns in braces ("{title}. {content}"; "{{" is a brace).
 class TextOf {
  public:
-  /// Throws ConfigError("text").
-  TextOf(const std::string& pattern, const ArrowSchema& schema);
-  /// Appends the row's text; nulls are left out.  False: the only column is null.
+  /// Throws ConfigError(option).
+  TextOf(const std::string& pattern, const ArrowSchema& schema, const char* option = "text");
+  /// Appends the row's text; nulls are left out.  False, and nothing is appended: all columns are null.  Throws std::invalid_argument for a number that
+  /// is none.
   bool Append(const ArrowArray& batch, std::int64_t row, std::string& out) const;
 
  private:
-  void AddColumn(const ArrowSchema& schema, const std::string& name);
+  void AddColumn(const ArrowSchema& schema, const std::string& name, const char* option);
   struct Part {
     std::string literal;
     std::int64_t column = -1;
@@ -29,6 +30,8 @@ class TextOf {
   std::unique_ptr<JsonWriter> others_;   // for columns that are no text
 };
 
+/// Nothing but spaces and control characters in UTF-8.
+bool Blank(std::string_view text);
 /// The text with U+FFFD for each byte that is not UTF-8.
 std::string Repaired(std::string_view text);
 

@@ -45,6 +45,12 @@ void Without(const std::string& file, const std::string& expected) {
   Refused(job, expected);
 }
 
+/// A word's number in the tiny model's vocabulary.
+std::uint64_t IdOf(const std::string& word) {
+  const std::string tokenizer = ReadFile(ModelFolder("tiny") + "/tokenizer.json"), known = "\"" + word + "\": ";
+  return std::stoull(tokenizer.substr(tokenizer.find(known) + known.size()));
+}
+
 }  // namespace
 
 TEST_CASE("missing files") {
@@ -114,7 +120,20 @@ TEST_CASE("wrong dims, inputs and hashes") {
   With("model.onnx", renamed, "has an input \"inputXids\"; input_ids, attention_mask, token_type_ids and position_ids can be given");
   With("note.txt", "", "model.onnx has the SHA-256 ", "sha256 = \"" + std::string(64, '0') + "\"");
   With("note.txt", "", "the model takes 126 tokens", "on_long = \"chunk\"\nchunk = { key = \"id\", tokens = 127 }");
+  for (const std::string overlap : {"8", "12"}) {   // of 20, two go around the text and ten before it
+    const std::string expected = "the overlap must be less than a chunk, which has 8 tokens";
+    With("note.txt", "", expected, "max_tokens = 20\nprefix = \"" + Words(10) + " \"\non_long = \"chunk\"\nchunk = { key = \"id\", overlap = " + overlap + " }");
+  }
+  With("note.txt", "", "the overlap must be less than a chunk, which has 30 tokens", "on_long = \"chunk\"\nchunk = { key = \"id\", tokens = 30, overlap = 30 }");
   With("note.txt", "", "128 tokens leave no room for a text beside the ", "prefix = \"" + Words(126) + "\"");
+}
+
+TEST_CASE("bytes are refused for vectors of any length") {
+  With("note.txt", "", "int8 takes numbers from -1 to 1, and the model's vectors are not scaled to length 1; normalize = true does it", "element = \"int8\"");
+  With("note.txt", "", "int8 takes numbers from -1 to 1", "element = \"int8\"\nnormalize = false");
+  Job job("element = \"int8\"\nnormalize = true");
+  job.Texts({"\"hello\""});
+  job.Must();
 }
 
 TEST_CASE("weights in other files and operators of others are refused wherever they hide") {
@@ -142,6 +161,75 @@ TEST_CASE("weights in other files and operators of others are refused wherever t
   link.dir.Write("model/model.onnx", whole + Field(7, Field(5, External("weights.bin"))));
   Refused(link, "names the file \"weights.bin\", which is outside of the model's folder");
   With("model.onnx", whole + Field(7, Field(1, Field(4, "Run") + Field(7, "evil.corp"))), "needs the custom operator evil.corp.Run; if you trust it: allow = [\"custom_ops\"]");
+}
+
+TEST_CASE("what a model without special tokens makes of no text is asked for in vain") {
+  const auto bare = [](Job& job) {
+    std::string tokenizer = ReadFile(job.model() + "/tokenizer.json");
+    const auto at = tokenizer.find("\"post_processor\": {"), end = tokenizer.find("\"decoder\": ");
+    job.dir.Write("model/tokenizer.json", tokenizer.replace(at, end - at, "\"post_processor\": null, "));
+  };
+  Job none("on_empty = \"embed\""), prefix("on_empty = \"embed\"\nprefix = \"the \""), null("on_empty = \"null\"");
+  for (Job* j : {&none, &prefix, &null}) bare(*j);
+  Refused(none, "puts no tokens around a text: of an empty one there is nothing to embed; take null, zero, reject or fail");
+  for (Job* j : {&prefix, &null}) {
+    j->Texts({"\"\"", "\"the test\""});
+    j->Must();
+  }
+  CHECK(Read(prefix).at("0").vector.size() == 64);
+  CHECK(Read(null).at("0").vector.empty());
+}
+
+TEST_CASE("a row whose vector holds NaN is rejected, and the cache does not keep it") {
+  std::string onnx = ReadFile(ModelFolder("tiny") + "/model.onnx");
+  const std::string words = "embeddings.word" + Varint(9 << 3 | 2) + Varint(2000 * 64 * 4);   // the tensor's name, and before its numbers
+  const auto at = onnx.find(words);
+  REQUIRE(at != std::string::npos);
+  const std::uint64_t hello = IdOf("hello");
+  onnx.replace(at + words.size() + hello * 64 * 4, 4, 4, '\xff');
+  for (const std::string element : {"float32", "int8", "binary"}) {
+    Job job("cache = \"v.db\"\nnormalize = true\nelement = \"" + element + "\"");
+    job.dir.Write("model/model.onnx", onnx);
+    job.Texts({"\"hello world\"", "\"the test\"", "\"world hello\"", "\"hello world\"", "\"data\""});
+    for (const int texts : {2, 0}) {   // of those that are right
+      const Finished ran = job.Run();
+      INFO(ran.err);
+      CHECK(ran.exit_code == 3);
+      CHECK(ran.err.find("read 5, delivered 2, filtered 0, rejected 3") != std::string::npos);
+      CHECK(ran.err.find("the text's vector holds NaN or infinity") != std::string::npos);
+      CHECK(Figure(ran.err, "model_texts") == 2 + texts);
+      const auto rows = Read(job);
+      CHECK(rows.size() == 2);
+      for (const char* id : {"1", "4"}) CHECK(rows.at(id).vector.size() == (element == "binary" ? 8u : 64u));
+    }
+  }
+  Job chunks("on_long = \"chunk\"\nchunk = { key = [\"id\"], tokens = 5, at = \"token\" }");
+  chunks.dir.Write("model/model.onnx", onnx);
+  chunks.Texts({"\"the of and to in is hello world\"", "\"the of and to in is world\""});
+  CHECK(chunks.Run().exit_code == 3);
+  const auto rows = Read(chunks, "chunk_id");
+  CHECK(rows.size() == 2);
+  CHECK(rows.count("1#0") + rows.count("1#1") == 2);
+}
+
+TEST_CASE("a call to the model that fails ends the run with its reason, also where it is the last one") {
+  const auto tensor = [](const std::string& name, std::uint64_t n) { return Field(5, Field(1, 1) + Field(2, 7) + Field(7, Varint(n)) + Field(8, name)); };
+  const auto node = [](const std::string& type, const std::string& inputs, const std::string& out, const std::string& more = "") { return Field(1, inputs + Field(2, out) + Field(4, type) + more); };
+  // Looks up a place that is not there for every token "hello".
+  const std::string to_int64 = Field(5, Field(1, "to") + Field(3, 7) + Field(20, 2));
+  const std::string trap = node("Equal", Field(1, "input_ids") + Field(1, "hello"), "is") + node("Cast", Field(1, "is"), "place", to_int64) + node("Gather", Field(1, "one") + Field(1, "place"), "gone") +
+                           tensor("hello", IdOf("hello")) + tensor("one", 1) + Field(12, Field(1, "gone") + Field(2, Field(1, Field(1, 7))));
+  Job job;
+  job.dir.Write("model/model.onnx", ReadFile(ModelFolder("tiny") + "/model.onnx") + Field(7, trap));
+  job.Texts({"\"world\""});
+  job.Must();
+  job.Texts({"\"hello world\""});
+  for (int i = 0; i < 10; ++i) {
+    const Finished ran = job.Run();
+    INFO(ran.err);
+    CHECK(ran.exit_code == 4);
+    CHECK(ran.err.find("model.onnx failed on 1 texts of up to 4 tokens: ") != std::string::npos);
+  }
 }
 
 TEST_CASE("a runtime or provider that is not there is said by its name") {
@@ -183,6 +271,46 @@ TEST_CASE("what a provider's own library lacks is said by its name") {
 
 TEST_CASE("columns that are not there, or there already") {
   With("note.txt", "", "the rows have no column \"body\"", "text = \"{body}\"");
+  With("note.txt", "", "there is no column in \"a {{text}}\"", "text = \"a {{text}}\"");
   With("note.txt", "", "the rows have a column \"text\" already", "output = \"text\"");
-  With("note.txt", "", "name the columns that tell texts apart", "on_long = \"chunk\"");
+  // Of the option that names it.
+  With("note.txt", "", "p.toml:12:11: \"chunk.key\": the rows have no column \"body\"", "on_long = \"chunk\"\nchunk = { key = [\"id\", \"body\"] }");
+}
+
+TEST_CASE("options that need others, or have no effect, are said without the model") {
+  const auto refused = [](const std::string& options, const std::string& expected) {
+    Job job(options);
+    job.Texts({"\"hello\""});
+    fs::remove_all(job.model());
+    const Finished plain = job.Run({}, "check");
+    INFO(plain.err);
+    CHECK(plain.exit_code == 2);
+    CHECK(plain.err.find(expected) != std::string::npos);
+  };
+  refused("on_long = \"chunk\"", "name the columns that tell texts apart");
+  for (const std::string chunk : {"key = [\"id\"]", "tokens = 50", "overlap = 5", "at = \"line\"", "text = \"part\""}) {
+    refused("chunk = { " + chunk + " }", "has no effect without on_long = \"chunk\"");
+  }
+  refused("on_empty = \"fail\"\nchunk = { key = [\"id\"], tokens = 50 }", "has no effect without on_long = \"chunk\"");
+  refused("prefix = \"a \"\nprompt = \"query\"", "names what goes before each text, and prefix says it; give one of them");
+  refused("provider = \"cpu\"\nprovider_options = { device_id = \"0\" }", "the provider cpu has none");
+  Job any("provider_options = { device_id = \"0\" }");
+  any.Texts({"\"hello\""});
+  const std::string said = any.Must().err;
+  CHECK_MESSAGE((said.find("provider cpu") == std::string::npos) == (said.find("provider_options have no effect: the provider is cpu") == std::string::npos), said);
+  Job named("on_empty = \"fail\"\nchunk = { key = [\"text\", \"id\"] }");
+  named.Texts({"\"\""});
+  CHECK(named.Fails().find("the text of 0:1:0 is empty") != std::string::npos);
+}
+
+TEST_CASE("pooling is refused for an output that is one vector for each text already") {
+  const std::string axes = Field(5, Field(1, "axes") + Field(8, 1) + Field(20, 7)), keep = Field(5, Field(1, "keepdims") + Field(3, 0) + Field(20, 2));
+  const std::string shape = Field(2, Field(1, Field(2, "batch")) + Field(1, Field(1, 64)));
+  const std::string pooled = Field(1, Field(1, "last_hidden_state") + Field(2, "pooled") + Field(4, "ReduceMean") + axes + keep) + Field(12, Field(1, "pooled") + Field(2, Field(1, Field(1, 1) + shape)));
+  Job with("model_output = \"pooled\"\npooling = \"cls\""), without("model_output = \"pooled\"");
+  for (Job* j : {&with, &without}) j->dir.Write("model/model.onnx", ReadFile(ModelFolder("tiny") + "/model.onnx") + Field(7, pooled));
+  Refused(with, "\"pooling\": has no effect: the output \"pooled\" of ");
+  without.Texts({"\"hello world\""});
+  without.Must();
+  CHECK(Read(without).at("0").vector.size() == 64);
 }

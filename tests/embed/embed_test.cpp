@@ -1,4 +1,6 @@
 // What comes out: lengths, chunks, odd texts, forms of vectors; with a tiny model of known shape (64 dimensions, 128 tokens).
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -12,6 +14,40 @@ namespace fs = std::filesystem;
 namespace {
 
 std::string Quoted(const std::string& text) { return "\"" + text + "\""; }
+
+/// Reads these lines by a plugin of the tests, which run must be told of; `sink`: what its sink is told besides.
+void FromLines(Job& job, const std::string& lines, const std::string& sink) {
+  job.dir.Write("lines.txt", lines);
+  const std::string toml = ReadFile((job.dir.path() / "p.toml").string());
+  job.dir.Write("p.toml", "[pipeline]\non_reject = \"file\"\n[source]\ntype = \"lines\"\npath = \"lines.txt\"\n" + toml.substr(toml.find("[[transform]]")) + sink);
+}
+const std::vector<std::string> kUnchecked = {"--plugin-dir", ETL_BUILD_DIR "/tests/plugins"};
+
+/// A tokenizer that takes texts apart into bytes, a space with the word behind it: byte-level BPE.
+void WithBytes(Job& job) {
+  std::string vocab = R"("<s>":0,"</s>":1)";
+  int next = 2;
+  const auto add = [&](const std::string& token) { vocab += ",\"" + token + "\":" + std::to_string(next++); };
+  const auto utf8 = [](int c) { return c < 0x80 ? std::string(c == '"' || c == '\\' ? "\\" : "") + static_cast<char>(c) : std::string{static_cast<char>(0xc0 | c >> 6), static_cast<char>(0x80 | (c & 0x3f))}; };
+  for (int byte = 0, shifted = 256; byte < 256; ++byte) {
+    const bool as_it_is = (byte >= '!' && byte <= '~') || (byte >= 0xa1 && byte != 0xad);
+    add(utf8(as_it_is ? byte : shifted++));
+  }
+  std::string merges;
+  for (const char* word : {"the", "hello", "world", "test", "data", "is", "in", "to", "of", "and", "stream"}) {
+    std::string left = "\xc4\xa0";   // the space
+    for (const char* c = word; *c; ++c) {
+      if (vocab.find("\"" + left + *c + "\"") == std::string::npos) {
+        merges += (merges.empty() ? "\"" : ",\"") + left + " " + *c + "\"";
+        add(left + *c);
+      }
+      left += *c;
+    }
+  }
+  job.dir.Write("model/tokenizer.json", R"({"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":null,"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true},
+    "post_processor":{"type":"RobertaProcessing","sep":["</s>",1],"cls":["<s>",0],"trim_offsets":true,"add_prefix_space":false},"decoder":{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true},
+    "model":{"type":"BPE","dropout":null,"unk_token":null,"continuing_subword_prefix":null,"end_of_word_suffix":null,"fuse_unk":false,"byte_fallback":false,"ignore_merges":false,"vocab":{)" + vocab + R"(},"merges":[)" + merges + "]}}");
+}
 
 }  // namespace
 
@@ -63,11 +99,14 @@ TEST_CASE("what truncation loses is counted to the token, and marked") {
 
 TEST_CASE("a long text can be rejected with its size, or end the run") {
   Job job("on_long = \"reject\"");
-  job.Texts({Quoted(Words(5)), Quoted(Words(1300))});
+  job.Texts({Quoted(Words(5)), Quoted(Words(1300)), Quoted(Words(127))});
   const Finished ran = job.Run();
   CHECK(ran.exit_code == 3);
   INFO(ran.err);
-  CHECK(ran.err.find("the text has 1,300 tokens, 126 is the most") != std::string::npos);
+  CHECK(ran.err.find("rejected 2 rows at transform[0]: the text has more than 126 tokens; the code says how many") != std::string::npos);
+  const std::string rejects = ReadFile((job.dir.path() / ".etl/p/rejects.ndjson").string());
+  CHECK(rejects.find("\"code\":1300,") != std::string::npos);
+  CHECK(rejects.find("\"code\":127,") != std::string::npos);
   Job fail("on_long = \"fail\"\nchunk = { key = [\"id\"] }");
   fail.Texts({Quoted(Words(5)), Quoted(Words(1300))});
   CHECK(fail.Fails().find("the text of 1 has 1,300 tokens, 126 is the most") != std::string::npos);
@@ -88,6 +127,21 @@ TEST_CASE("chunks: windows and overlap by tokens, numbered, with their text") {
   CHECK(rows.at("2#2").At("chunk") == "2");
   CHECK(rows.at("2#2").At("text") == Words(130));   // the row's own columns are all there
   CHECK(rows.at("0#0").vector == rows.at("1#0").vector);
+}
+
+TEST_CASE("the chunks of one long text, each with all of its row, stay within the memory of a few") {
+  Job job("on_long = \"chunk\"\nchunk = { key = [\"id\"] }");
+  std::string text;
+  while (text.size() < 1'000'000) text += "hello world data stream test. ";
+  job.Texts({Quoted(text)});
+  std::string toml = ReadFile((job.dir.path() / "p.toml").string());
+  toml = toml.substr(0, toml.find("[[sink]]")) + "[[sink]]\ntype = \"discard\"\n";
+  job.dir.Write("p.toml", toml.replace(toml.find("[pipeline]\n"), 11, "[pipeline]\nmemory_limit = \"32MiB\"\n"));
+  const Finished ran = job.Must();
+  CHECK(ran.err.find("read 1, delivered 1,588, filtered 0, rejected 0") != std::string::npos);   // 21 sentences of 6 tokens each
+  struct rusage used {};
+  getrusage(RUSAGE_CHILDREN, &used);
+  CHECK(used.ru_maxrss < 1'000'000);   // kB; all of them are 1.6 GB
 }
 
 TEST_CASE("ONNX Runtime leaves nothing behind that could be sent away") {
@@ -131,6 +185,75 @@ TEST_CASE("chunks end where sentences or lines do") {
   CHECK(rows.at("2#0").At("part") == Words(70));
 }
 
+TEST_CASE("a sentence ends behind the quotes and brackets that close it") {
+  const auto parts = [](const std::string& text, int tokens) {
+    Job job("on_long = \"chunk\"\nchunk = { key = [\"id\"], tokens = " + std::to_string(tokens) + ", text = \"part\" }");
+    job.Texts({Quoted(text)});
+    job.Must();
+    std::string all;
+    for (const auto& [id, row] : Read(job, "chunk_id")) all += row.At("part") + "|";
+    return all;
+  };
+  CHECK(parts("the test data \\\"is in.\\\" hello world of data", 11) == "the test data \"is in.\"|hello world of data|");
+  CHECK(parts("the test data (is in!) hello world of data", 11) == "the test data (is in!)|hello world of data|");
+  CHECK(parts("the test data is in \\\"hello world of data", 9) == "the test data is in \"hello world of|data|");
+  // The window ends between the mark and what closes it: 中文人大。中文。|」人大
+  CHECK(parts("中文人大。中文。」人大", 8) == "中文人大。|中文。」人大|");
+}
+
+TEST_CASE("what no token stands for is in a chunk's text") {
+  Job job("on_long = \"chunk\"\nchunk = { key = [\"id\"], tokens = 3, at = \"token\", text = \"part\" }");
+  // U+200B, and accents, also alone.
+  job.Texts({Quoted(" \\u200b the test data\\u0301 \\u200b hello world is\\u0301 \\u0302\\u0303 \\n")});
+  job.Must();
+  std::string all;
+  for (const auto& [id, row] : Read(job, "chunk_id")) all += row.At("part") + "|";
+  CHECK(all == "\xe2\x80\x8b the test data\xcc\x81 \xe2\x80\x8b|hello world is\xcc\x81 \xcc\x82\xcc\x83|");
+}
+
+TEST_CASE("chunks that overlap begin where a word does") {
+  // "testhello" has six tokens, and each of the Chinese words one.
+  const std::string text = Words(6) + " testhello is in 中文人大小文中日本 the of";
+  std::map<std::string, std::string> by;
+  for (const std::string at : {"line", "token"}) {
+    Job job("on_long = \"chunk\"\nchunk = { key = [\"id\"], tokens = 12, overlap = 3, at = \"" + at + "\", text = \"part\" }");
+    job.Texts({Quoted(text)});
+    job.Must();
+    for (const auto& [id, row] : Read(job, "chunk_id")) by[at] += row.At("part") + "|";
+  }
+  CHECK(by["line"] == "the of and to in is testhello is|testhello is in|is in 中文人大小文中日本 the|日本 the of|");
+  CHECK(by["token"] == "the of and to in is testhello is|llo is in 中文人大小文中日|文中日本 the of|");
+}
+
+TEST_CASE("a text without tokens is one chunk, also behind a prefix of more tokens than a chunk") {
+  Job job("on_long = \"chunk\"\non_empty = \"embed\"\nprefix = \"" + Words(8) + " \"\nchunk = { key = [\"id\"], tokens = 4, at = \"token\" }");
+  job.Texts({Quoted(""), Quoted(Words(2)), "null", Quoted(Words(6))});
+  job.Must();
+  const auto rows = Read(job, "chunk_id");
+  std::string all;
+  for (const auto& [id, row] : rows) all += id + "/" + row.At("chunks") + " ";
+  CHECK(all == "0#0/1 1#0/1 2#0/1 3#0/2 3#1/2 ");
+  CHECK(rows.at("0#0").vector == rows.at("2#0").vector);
+  CHECK(rows.at("0#0").vector.size() == 64);
+}
+
+TEST_CASE("a chunk behind a prefix is what the same text behind it is") {
+  const std::string prefix = "prefix = \"query is \"";
+  Job job(prefix + "\non_long = \"chunk\"\nchunk = { key = [\"id\"], tokens = 8, at = \"token\", text = \"part\" }"), parts(prefix);
+  for (Job* j : {&job, &parts}) WithBytes(*j);
+  job.Texts({Quoted("the" + Words(30))});
+  job.Must();
+  const auto rows = Read(job, "chunk_id");
+  REQUIRE(rows.size() > 3);
+  std::vector<std::string> texts;
+  for (const auto& [id, row] : rows) texts.push_back(Quoted(row.At("part")));
+  parts.Texts(texts);
+  parts.Must();
+  const auto expected = Read(parts);
+  std::size_t i = 0;
+  for (const auto& [id, row] : rows) CHECK(Cosine(row.vector, expected.at(std::to_string(i++)).vector) >= 0.999999);
+}
+
 TEST_CASE("empty, blank, control, huge and broken texts follow their policy and end nothing") {
   std::string big;
   while (big.size() < 1'000'000) big += Words(12) + "\xe4\xb8\xad\xe6\x96\x87\xf0\x9f\x98\x80 ";
@@ -161,17 +284,27 @@ TEST_CASE("empty, blank, control, huge and broken texts follow their policy and 
   }
 }
 
+TEST_CASE("blank texts are empty for every tokenizer") {
+  for (const std::string policy : {"null", "zero", "embed"}) {
+    Job job("on_empty = \"" + policy + "\"");
+    WithBytes(job);
+    job.Texts({"\" \"", "\"\\t\\n\"", "\"\\u0001\\u0002\\u0085\\u00a0\\u200b\\u3000\\ufeff\"", "\"\"", "\" a\"", "\"\\u00a1\"", "\"\\ud83d\\ude00\""});
+    job.Must();
+    const auto rows = Read(job);
+    CAPTURE(policy);
+    for (const char* id : {"0", "1", "2", "3"}) CHECK(rows.at(id).vector.size() == (policy == "null" ? 0u : 64u));
+    if (policy == "zero") {
+      for (const char* id : {"0", "1", "2", "3"}) CHECK(rows.at(id).vector == std::vector<float>(64, 0.0f));
+    }
+    for (const char* id : {"4", "5", "6"}) CHECK(rows.at(id).vector.size() == 64);
+  }
+}
+
 TEST_CASE("text that is not UTF-8 is rejected with its place, or embedded with U+FFFD") {
   const std::string lines = "hello \xff\xfe world\nhello \xef\xbf\xbd\xef\xbf\xbd world\n\xe4\xb8\n\xed\xa0\x80 the\nthe test\n";
-  const std::vector<std::string> unchecked = {"--plugin-dir", ETL_BUILD_DIR "/tests/plugins"};
-  const auto from_lines = [&](Job& job) {
-    job.dir.Write("lines.txt", lines);
-    const std::string toml = ReadFile((job.dir.path() / "p.toml").string());
-    job.dir.Write("p.toml", "[pipeline]\non_reject = \"file\"\n[source]\ntype = \"lines\"\npath = \"lines.txt\"\n" + toml.substr(toml.find("[[transform]]")) + "on_invalid_utf8 = \"replace\"\n");
-  };
   Job rejects("on_invalid_utf8 = \"error\"");
-  from_lines(rejects);
-  const Finished ran = rejects.Run(unchecked);
+  FromLines(rejects, lines, "on_invalid_utf8 = \"replace\"\n");
+  const Finished ran = rejects.Run(kUnchecked);
   INFO(ran.err);
   CHECK(ran.exit_code == 3);
   CHECK(ran.err.find("read 5, delivered 2, filtered 0, rejected 3") != std::string::npos);
@@ -182,8 +315,8 @@ TEST_CASE("text that is not UTF-8 is rejected with its place, or embedded with U
   CHECK(kept.count("4") == 1);
 
   Job repairs("on_invalid_utf8 = \"replace\"");
-  from_lines(repairs);
-  CHECK(repairs.Must(unchecked).err.find("3 texts had bytes that are not UTF-8, embedded as U+FFFD") != std::string::npos);
+  FromLines(repairs, lines, "on_invalid_utf8 = \"replace\"\n");
+  CHECK(repairs.Must(kUnchecked).err.find("3 texts had bytes that are not UTF-8, embedded as U+FFFD") != std::string::npos);
   const auto rows = Read(repairs);
   CHECK(rows.size() == 5);
   CHECK(rows.at("0").vector == rows.at("1").vector);
@@ -205,6 +338,37 @@ TEST_CASE("a template joins columns, and texts that are equal are embedded once"
   CHECK(rows.size() == 900);
   for (const auto& [id, row] : rows) CHECK(Cosine(row.vector, expected.at(std::to_string(std::stoi(id) % 3)).vector) >= 0.99999);
   CHECK(Figure(ran.err, "model_texts") <= 30);   // equal ones under way together go once; a cache remembers the others
+}
+
+TEST_CASE("a template whose columns are all null is no text") {
+  Job job("text = \"{title}. {text}\"", "id = \"int64\", title = \"utf8\", text = \"utf8\"");
+  job.dir.Write("in.ndjson", R"({"id":0,"title":null,"text":null}
+{"id":1,"title":"hello","text":null}
+{"id":2,"title":null,"text":"hello"}
+{"id":3,"title":"","text":null}
+)");
+  job.Must();
+  Job plain;
+  plain.Texts({"null", "\"hello. \"", "\". hello\"", "\". \""});
+  plain.Must();
+  const auto rows = Read(job), expected = Read(plain);
+  CHECK(rows.at("0").vector.empty());
+  for (const char* id : {"1", "2", "3"}) CHECK(Cosine(rows.at(id).vector, expected.at(id).vector) >= 0.999999);
+}
+
+TEST_CASE("a number that is none, in a template or a chunk's key, rejects its row") {
+  for (const std::string options : {"text = \"{text} {number}\"\n", "text = \"text\"\non_long = \"chunk\"\nchunk = { key = [\"id\", \"number\"] }\n"}) {
+    Job job(options);
+    FromLines(job, "1.5 hello\ninf world\nnan test\n-2 data\n", "on_nan = \"null\"\n");
+    const Finished ran = job.Run(kUnchecked);
+    INFO(ran.err);
+    CHECK(ran.exit_code == 3);
+    CHECK(ran.err.find("read 4, delivered 2, filtered 0, rejected 2") != std::string::npos);
+    CHECK(ran.err.find("at transform[0]: ") != std::string::npos);
+    const auto rows = Read(job);
+    CHECK(rows.size() == 2);
+    CHECK(rows.count("0") + rows.count("3") == 2);
+  }
 }
 
 TEST_CASE("vectors leave as floats, halves, bytes and bits") {

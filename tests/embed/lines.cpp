@@ -1,6 +1,8 @@
-// A source of another maker, which gives the lines of a file as they are: not all of them are UTF-8.
+// A source of another maker, which gives the lines of a file as they are, not all of them UTF-8, and the number that each begins with,
+// infinity and NaN too.
 #include <etl/sdk.h>
 
+#include <cstdlib>
 #include <fstream>
 
 namespace {
@@ -11,7 +13,7 @@ class Lines : public etl::Source {
   static constexpr auto kSummary = "The lines of a file, unchecked.";
   std::string path;
   static auto Options() { return etl::Options(etl::Option("path", &Lines::path, "The file.").Path().Required()); }
-  etl::Schema Describe() override { return {{"id", etl::Int64(), false}, {"text", etl::Utf8()}}; }
+  etl::Schema Describe() override { return {{"id", etl::Int64(), false}, {"text", etl::Utf8()}, {"number", etl::Float64(), false}}; }
   void Open(const etl::Split&, std::string_view) override {}
   bool Next(etl::Batch& out, std::string&) override {
     if (done_) return false;
@@ -20,6 +22,7 @@ class Lines : public etl::Source {
     for (std::string line; std::getline(in, line); ++id) {
       out[0].Append(id);
       out[1].Append(line);
+      out[2].Append(std::strtod(line.c_str(), nullptr));
     }
     return done_ = true;
   }

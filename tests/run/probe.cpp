@@ -151,16 +151,19 @@ class ProbeTransform : public etl::Transform {
   bool retried_ = false;
 };
 
-/// Keeps rows of `n` batches back and gives them on in one.
+std::atomic<std::int64_t> saved{0};   // ids that sinks have written
+
+/// Keeps rows of `n` batches back and gives them on in one, or each in a large one of its own.
 class ProbeHold : public etl::Transform {
  public:
   static constexpr auto kType = "probe_hold";
   static constexpr auto kSummary = "Holds rows across batches.";
   static constexpr std::uint32_t kFlags = ETL_HOLDS;
-  std::int64_t n = 3, drop_mod = 0;
+  std::int64_t n = 3, drop_mod = 0, large = 0;
   std::chrono::nanoseconds linger{std::chrono::hours(1)};
   static auto Options() {
-    return etl::Options(etl::Option("n", &ProbeHold::n, "Batches to hold."), etl::Option("drop_mod", &ProbeHold::drop_mod, "Ids that it filters divide by it."), etl::Option("linger", &ProbeHold::linger, "Longest wait."));
+    return etl::Options(etl::Option("n", &ProbeHold::n, "Batches to hold."), etl::Option("drop_mod", &ProbeHold::drop_mod, "Ids that it filters divide by it."),
+                        etl::Option("large", &ProbeHold::large, "Bytes of each row, if each is to leave alone."), etl::Option("linger", &ProbeHold::linger, "Longest wait."));
   }
   etl::Schema Describe(const etl::Schema& in) override { return schema_ = in; }
   void Open(const etl::Schema& in) override { schema_ = in; }
@@ -177,13 +180,25 @@ class ProbeHold : public etl::Transform {
   void Tick() override { Flush(); }
   void Flush() override {
     if (batches_.empty()) return;
+    const std::int64_t before = saved;
+    for (std::size_t i = 0; large && i < ids_.size(); ++i) {
+      etl::Batch one(schema_);
+      one[0].Append(ids_[i]);
+      one[1].Append(std::string(static_cast<std::size_t>(large), 'x'));
+      Emit(one, &origin_[i]);
+    }
+    if (large) {
+      host.Gauge("saved_meanwhile", static_cast<double>(saved - before));
+      ids_.clear();
+      origin_.clear();
+    }
     etl::Batch out(schema_);
     for (auto at = ids_.rbegin(); at != ids_.rend(); ++at) {   // backwards: origins need not be in order
       out[0].Append(*at);
       out[1].Append("held");
     }
     std::reverse(origin_.begin(), origin_.end());
-    Emit(out, origin_.data());
+    if (!large) Emit(out, origin_.data());
     for (const std::uint64_t b : batches_) host.Finished(b);
     ids_.clear();
     origin_.clear();
@@ -278,6 +293,7 @@ class ProbeSink : public etl::Sink {
     const std::lock_guard lock(mutex);
     std::ofstream out(path, std::ios::app);
     for (const std::int64_t id : ids) out << id << "\n";
+    saved += static_cast<std::int64_t>(ids.size());
   }
   void Note(const std::string& line) const {
     if (!log.empty()) std::ofstream(log, std::ios::app) << line << "\n";

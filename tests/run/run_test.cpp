@@ -110,6 +110,19 @@ TEST_CASE("a transform that would hold for ever hands on what it holds when the 
   CHECK(Sorted(g.Ids()) == UpTo(6000));
 }
 
+TEST_CASE("much that a transform hands on in one call is taken on while it hands on") {
+  Fixture f;
+  const std::string hold = "[[transform]]\ntype = \"probe_hold\"\nn = 1000000\nlarge = 100000\n";
+  const RunResult r = f.RunToml(Pipeline("rows = 300", hold + Map(""), kFile, "memory_limit = \"2MiB\""));   // 30 MB, and queues of 128 KiB
+  CHECK(r.exit == Exit::kOk);
+  CHECK(Sorted(f.Ids()) == UpTo(300));
+  CHECK(r.status.stages[1].metrics.at("saved_meanwhile") > 200);
+  Fixture g;
+  CHECK(g.RunToml(Pipeline("rows = 300", hold + Map("mode = \"fail\"\nn = 250"), kFile)).message.find("cannot go on") != std::string::npos);
+  Fixture h;
+  CHECK(h.RunToml(Pipeline("rows = 300", hold + Map(""), kFile + "fail_at = 100")).message.find("disk on fire") != std::string::npos);
+}
+
 TEST_CASE("a sink's linger is served by the host's clock") {
   Fixture f;
   const RunResult r = f.RunToml(Pipeline("rows = 1000\nblock_at = 300", "", kFile + "mode = \"flush\"\nlinger = \"10ms\""), [&](Run& run) {

@@ -5,6 +5,8 @@
 // A segment is a run of transforms that a pool of threads takes batches through one after the other; one that holds rows
 // (ETL_HOLDS) begins a segment of its own.  Everything between is a ByteQueue, so a slow stage slows the ones before it.
 #pragma once
+#include <exception>
+#include <functional>
 #include <optional>
 #include <set>
 #include <thread>
@@ -63,6 +65,9 @@ class Reorder {
 class Writer;
 class TransformSide;
 class SourceSide;
+
+/// Most bytes of a queue between two stages.
+std::int64_t QueueBytes(const PipelineConfig& config);
 
 struct SinkStage : Stage {
   explicit SinkStage(std::int64_t limit) : queue(limit) {}
@@ -249,6 +254,8 @@ class TransformSide : public HostSide {
   std::vector<Flow> Apply(Worker& worker, Flow in);
   std::vector<Flow> Tick(Worker& worker);
   std::vector<Flow> Flush(Worker& worker, bool last = true);
+  /// Takes on what one call emits while it still runs, where it is more than a queue holds.  Without it all is returned at its end.
+  std::function<void(std::vector<Flow>)> pass_on;
 
  private:
   struct Held {
@@ -259,7 +266,11 @@ class TransformSide : public HostSide {
     bool all_seen = false;
   };
   Held* Find(std::uint64_t row);
-  std::vector<Flow> TakeOut() { return std::exchange(out_, {}); }
+  std::vector<Flow> TakeOut() {
+    out_bytes_ = 0;
+    return std::exchange(out_, {});
+  }
+  etl_status Out(Flow flow);
   void CountFiltered(const Held& in);
   void Rethrow();
   Engine& engine_;
@@ -267,6 +278,8 @@ class TransformSide : public HostSide {
   const bool holds_;
   std::map<std::uint64_t, Held> held_;   ///< by first row
   std::vector<Flow> out_;
+  std::int64_t out_bytes_ = 0;
+  std::exception_ptr passing_fault_;
   bool current_finished_ = false;
   Held* current_ = nullptr;
   std::uint64_t current_first_ = 0;

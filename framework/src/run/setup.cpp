@@ -78,9 +78,11 @@ void Engine::MakeTransforms() {
   }
 }
 
+std::int64_t QueueBytes(const PipelineConfig& config) { return std::clamp<std::int64_t>(config.memory_limit / 16, 64 << 10, 4 << 20); }
+
 void Engine::MakeSinks() {
   const ArrowSchema& schema = transforms.empty() ? *source.out : *transforms.back()->out;
-  const std::int64_t queue = std::clamp<std::int64_t>(config_.memory_limit / 16, 64 << 10, 4 << 20);
+  const std::int64_t queue = QueueBytes(config_);
   for (const StageConfig& c : config_.sinks) {
     auto stage = std::make_unique<SinkStage>(queue);
     stage->config = &c;
@@ -104,7 +106,7 @@ void Engine::MakeSinks() {
 }
 
 void Engine::MakeSegments() {
-  const std::int64_t queue = std::clamp<std::int64_t>(config_.memory_limit / 16, 64 << 10, 4 << 20);
+  const std::int64_t queue = QueueBytes(config_);
   for (std::size_t i = 0; i < transforms.size(); ++i) {
     const bool holds = transforms[i]->has(ETL_HOLDS);
     if (segments.empty() || holds) {

@@ -34,8 +34,7 @@ etl_status TransformSide::Emit(ArrowArray* array, const std::uint64_t* origin) {
                                 current_ ? current_->flow.rows() : 0));
     }
     current_->all_seen = true;
-    out_.emplace_back(std::move(owned), current_->flow.origins(), current_->flow.trace);
-    return ETL_OK;
+    return Out({std::move(owned), current_->flow.origins(), current_->flow.trace});
   }
 
   std::vector<OriginRef> origins;
@@ -65,8 +64,22 @@ etl_status TransformSide::Emit(ArrowArray* array, const std::uint64_t* origin) {
     if (index && trace->origin.empty()) trace->origin.assign(trace->row.size() - 1, 0);
     if (index || !trace->origin.empty()) trace->origin.push_back(index);
   }
-  out_.emplace_back(std::move(owned), std::move(origins), std::move(trace));
-  return ETL_OK;
+  return Out({std::move(owned), std::move(origins), std::move(trace)});
+}
+
+etl_status TransformSide::Out(Flow flow) {
+  out_bytes_ += flow.array->bytes();
+  out_.push_back(std::move(flow));
+  if (!pass_on || out_bytes_ <= QueueBytes(run.config)) return ETL_OK;
+  const auto begin = std::chrono::steady_clock::now();
+  try {
+    pass_on(TakeOut());
+    counters.busy_ns.fetch_sub((std::chrono::steady_clock::now() - begin).count());   // as Busy counts the whole call
+    return ETL_OK;
+  } catch (...) {   // not through the plugin
+    passing_fault_ = std::current_exception();
+    return ETL_CANCELLED;
+  }
 }
 
 void TransformSide::Finished(std::uint64_t batch) {
@@ -102,6 +115,7 @@ void TransformSide::CountFiltered(const Held& in) {
 }
 
 void TransformSide::Rethrow() {
+  if (passing_fault_) std::rethrow_exception(std::exchange(passing_fault_, nullptr));
   if (fault_) throw Error(*fault_);
 }
 
@@ -117,7 +131,7 @@ std::vector<Flow> TransformSide::Apply(Worker& worker, Flow in) {
   held.seen.assign(static_cast<std::size_t>(rows), false);
   Call(*this, "apply", [&](etl_error* e) {
     const Busy busy(counters);
-    out_.clear();
+    TakeOut();
     ArrowArray array;
     Share(held.flow.array, &array);
     etl_batch batch{sizeof batch, 0, id, first, &array, nullptr, 0};
@@ -196,6 +210,13 @@ void Engine::TransformLoop(std::size_t number) {
   };
   try {
     workers = OpenTransforms(segment.first, segment.last, sides);
+    if (segment.holds) {
+      sides[0]->pass_on = [&](std::vector<Flow> flows) {
+        std::vector<Flow> out;
+        on_from(std::move(flows), 1, out);
+        PassOn(number + 1, std::move(out), nullptr, 0, false);
+      };
+    }
     for (;;) {
       std::vector<Flow> out;
       const std::int64_t wake = sides[0]->wake_at();
