@@ -94,7 +94,7 @@ Schema Embed::Describe(const Schema& in) {
   }
   Schema out = in;
   Field vector{output, VectorType(ElementOf(element), m.dims()), true};
-  vector.type.metadata = detail::Metadata("etl.fingerprint", m.fingerprint());
+  vector.type.metadata = detail::Metadata("etl.fingerprint", m.FingerprintAs(element));
   vector.type.children[0].nullable = false;
   out.push_back(std::move(vector));
   const auto add = [&](const std::string& name, Type type, const char* option) {

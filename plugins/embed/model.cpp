@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <filesystem>
 #include <future>
+#include <map>
+
+#include "folder_file.h"
 
 namespace etl::embed {
 namespace {
@@ -14,6 +17,16 @@ std::string Listed(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& n : names) text += (text.empty() ? "" : ", ") + n;
   return text;
+}
+
+/// What the pipeline itself tells the runtime, for the fingerprint: some of it changes numbers.  Nothing if it tells nothing.
+std::string ToldFacts(const ModelOptions& options) {
+  std::string facts;
+  for (const auto& [name, value] : std::map<std::string, std::string>(options.provider_options.begin(), options.provider_options.end())) {
+    facts += "provider option " + name + " " + value + "\n";
+  }
+  if (!options.custom_ops_library.empty()) facts += "operators " + Sha256(ReadFile(options.custom_ops_library)) + "\n";
+  return facts;
 }
 
 }  // namespace
@@ -48,7 +61,11 @@ Model::Model(ModelOptions options)
   folder_.onnx = {};   // as large as the model itself
   fingerprint_ = Sha256("etl.embed 1\nmodel " + sha256_ + "\ntokenizer " + folder_.tokenizer_sha256 + "\npooling " + Name(folder_.pooling) + "\nnormalize " +
                         (folder_.normalize ? "yes" : "no") + "\nprefix " + folder_.prefix + "\nmax_tokens " + std::to_string(folder_.max_tokens) + "\noutput " +
-                        options_.output + "\nprecision " + (options_.bf16 ? "bf16" : "model") + "\n" + (folder_.lower ? "lowercase\n" : "") + DenseFacts(folder_.dense)).substr(0, 32);
+                        options_.output + "\nprecision " + (options_.bf16 ? "bf16" : "model") + "\n" + (folder_.lower ? "lowercase\n" : "") + DenseFacts(folder_.dense) + ToldFacts(options_)).substr(0, 32);
+}
+
+std::string Model::FingerprintAs(const std::string& element) const {
+  return element == "float32" ? fingerprint_ : Sha256(fingerprint_ + "\nelement " + element).substr(0, 32);
 }
 
 std::shared_ptr<const Session> Model::Open(int threads) const {

@@ -67,6 +67,8 @@ class Model {
   std::size_t room() const { return static_cast<std::size_t>(folder_.max_tokens) - tokenizer_->specials(); }
   /// Of everything that shapes a vector: 32 hexadecimal digits.
   const std::string& fingerprint() const { return fingerprint_; }
+  /// Of vectors that leave in that form; float32 is the form of the fingerprint itself.
+  std::string FingerprintAs(const std::string& element) const;
   /// With that many threads inside each call.  The one with a single thread is there already.
   std::shared_ptr<const Session> Open(int threads) const;
 

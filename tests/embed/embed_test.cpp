@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 #include <random>
+#include <set>
 
 #include "lab.h"
 
@@ -354,4 +355,26 @@ TEST_CASE("bf16 is computed by openvino where it is asked for, and is another mo
   for (const auto& [id, row] : rows[1]) least = std::min(least, Cosine(row.vector, rows[0].at(id).vector));
   CHECK(least >= 0.9995);
   CHECK(least < 0.9999999);   // or it was no bfloat16
+}
+
+TEST_CASE("vectors in another form, or of a provider that is told something, are others to a sink") {
+  const auto told = [](const std::string& options) {
+    Job job(options);
+    job.Texts({"\"hello\""});
+    const std::string toml = ReadFile((job.dir.path() / "p.toml").string());
+    job.dir.Write("p.toml", toml.substr(0, toml.find("[[sink]]")) + "[[sink]]\ntype = \"told\"\nprefix = \"TOLD \"\n");
+    const std::string said = job.Must({"--plugin-dir", ETL_BUILD_DIR "/tests/plugins"}).err;
+    if (options.empty()) CHECK(Fingerprint(said) == said.substr(said.find("TOLD ") + 5, 32));
+    REQUIRE(said.find("TOLD ") != std::string::npos);
+    return said.substr(said.find("TOLD ") + 5, 32);
+  };
+  std::set<std::string> all;
+  for (const char* options : {"", "element = \"float32\"", "element = \"float16\"", "normalize = true", "normalize = true\nelement = \"int8\"", "element = \"binary\""}) {
+    all.insert(told(options));
+  }
+  CHECK(all.size() == 5);   // the first two are one
+  if (!HasOpenVino()) return;
+  const std::string openvino = "provider = \"openvino\"\nruntime = \"" + OpenVino() + "\"\n";
+  for (const char* options : {"", "provider_options = { num_streams = \"1\" }", "provider_options = { num_streams = \"2\" }"}) all.insert(told(openvino + options));
+  CHECK(all.size() == 7);   // another provider alone is the same model
 }
