@@ -19,27 +19,40 @@ using simdjson::dom::element;
 
 constexpr std::int64_t kLongest = 1 << 20;
 
-Pooling PoolingOf(const std::string& name, const std::string& option) {
+std::optional<Pooling> PoolingOf(std::string_view name) {
   for (const Pooling p : {Pooling::kMean, Pooling::kCls, Pooling::kMax, Pooling::kLast}) {
     if (name == Name(p)) return p;
   }
-  throw ConfigError(option, "pooling \"" + name + "\" is not supported; there are mean, cls, max and last");
+  return {};
 }
 
+/// As sentence-transformers writes them: one name or a list of names; before its version 6 a flag for each.
 Pooling ReadPooling(const Json& file) {
-  static constexpr std::pair<const char*, const char*> kModes[] = {
+  static constexpr std::pair<const char*, const char*> kFlags[] = {
       {"/pooling_mode_mean_tokens", "mean"}, {"/pooling_mode_cls_token", "cls"}, {"/pooling_mode_max_tokens", "max"},
-      {"/pooling_mode_lasttoken", "last"}, {"/pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len"},
-      {"/pooling_mode_weightedmean_tokens", "weighted mean"}};
+      {"/pooling_mode_lasttoken", "lasttoken"}, {"/pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens"},
+      {"/pooling_mode_weightedmean_tokens", "weightedmean"}};
   if (!file) return Pooling::kMean;
-  std::string found;
-  for (const auto& [key, name] : kModes) {
-    if (!file.Get<bool>(key).value_or(false)) continue;
-    if (!found.empty()) throw ConfigError("pooling", file.path() + " asks for " + found + " and " + name + " at once, which is not supported");
-    found = name;
+  std::vector<std::string_view> names;
+  simdjson::dom::element mode;
+  if (file.root()["pooling_mode"].get(mode)) {
+    for (const auto& [key, name] : kFlags) {
+      if (file.Get<bool>(key).value_or(false)) names.push_back(name);
+    }
+    if (names.empty()) return Pooling::kMean;
+  } else if (mode.is_array()) {
+    for (const element one : simdjson::dom::array(mode)) names.push_back(one.is_string() ? std::string_view(one) : "");
+  } else {
+    names.push_back(mode.is_string() ? std::string_view(mode) : "");
   }
-  if (const auto mode = file.Get<std::string_view>("/pooling_mode"); found.empty() && mode) found = *mode;
-  return found.empty() ? Pooling::kMean : PoolingOf(found, "pooling");
+  if (names.size() > 1) {
+    throw ConfigError("pooling", file.path() + " asks for " + std::string(names[0]) + " and " + std::string(names[1]) + " at once, which is not supported");
+  }
+  const auto pooling = names.empty() ? std::nullopt : PoolingOf(names[0] == "lasttoken" ? "last" : names[0]);
+  if (!pooling) {
+    throw ConfigError("pooling", file.path() + " asks for the pooling \"" + std::string(names.empty() ? "" : names[0]) + "\", which is not supported; there are mean, cls, max and lasttoken");
+  }
+  return *pooling;
 }
 
 bool Inside(const fs::path& path, const fs::path& folder) {
@@ -178,7 +191,7 @@ ModelFolder ReadModelFolder(const ModelChoice& choice) {
   m.hidden = config.Get<std::int64_t>("/hidden_size").value_or(0);
   m.pad_id = config.Get<std::int64_t>("/pad_token_id").value_or(0);
   const std::string pooling = ReadModules(Json(folder / "modules.json"), folder, m);
-  m.pooling = choice.pooling ? PoolingOf(*choice.pooling, "pooling") : ReadPooling(Json(folder / pooling / "config.json"));
+  m.pooling = choice.pooling ? PoolingOf(*choice.pooling).value() : ReadPooling(Json(folder / pooling / "config.json"));
   if (choice.normalize) m.normalize = *choice.normalize;
   const std::int64_t longest = ReadLength(config, sentence, tokenizer);
   m.max_tokens = choice.max_tokens ? choice.max_tokens : longest;

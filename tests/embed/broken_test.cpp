@@ -74,6 +74,11 @@ TEST_CASE("files that are no models") {
   With("modules.json", R"([{"type":"sentence_transformers.models.Transformer","path":""},{"type":"sentence_transformers.models.LSTM","path":"2_LSTM"}])",
        "modules.json names a module LSTM, which is not supported");
   With("1_Pooling/config.json", R"({"pooling_mode_mean_tokens":true,"pooling_mode_cls_token":true})", "asks for mean and cls at once, which is not supported");
+  With("1_Pooling/config.json", R"({"pooling_mode":["max","lasttoken"]})", "1_Pooling/config.json asks for max and lasttoken at once, which is not supported");
+  With("1_Pooling/config.json", R"({"pooling_mode":"weightedmean"})",
+       "1_Pooling/config.json asks for the pooling \"weightedmean\", which is not supported; there are mean, cls, max and lasttoken");
+  With("1_Pooling/config.json", R"({"pooling_mode_mean_sqrt_len_tokens":true})", "1_Pooling/config.json asks for the pooling \"mean_sqrt_len_tokens\", which is not supported");
+  With("1_Pooling/config.json", R"({"pooling_mode":[]})", "1_Pooling/config.json asks for the pooling \"\", which is not supported");
   std::string bytes = whole;
   for (std::size_t i = 0; i < bytes.size(); i += 997) bytes[i] = static_cast<char>(~bytes[i]);
   Job noise;

@@ -253,6 +253,15 @@ TEST_CASE("pooling and length are the folder's unless the pipeline says otherwis
   folder.Must();
   for (const char* other : {"mean", "max", "last"}) CHECK(Cosine(by["cls"], by[other]) < 0.9999);
   for (std::size_t i = 0; i < 64; ++i) CHECK(by["max"][i] >= by["mean"][i]);
+  // As sentence-transformers names them since its version 6.
+  for (const auto& [mode, name] : std::map<std::string, std::string>{{"\"lasttoken\"", "last"}, {"\"cls\"", "cls"}, {"[\"max\"]", "max"}, {"\"mean\"", "mean"}}) {
+    CAPTURE(mode);
+    Job job;
+    job.dir.Write("model/1_Pooling/config.json", R"({"embedding_dimension": 64, "pooling_mode": )" + mode + "}");
+    job.Texts({Quoted(Words(20))});
+    job.Must();
+    CHECK(Read(job).at("0").vector == by[name]);
+  }
 }
 
 TEST_CASE("do_lower_case lowers texts before all else, and chunks keep the text as it was") {
