@@ -56,12 +56,14 @@ Model::Model(ModelOptions options)
   first_ = std::make_shared<Session>(options_, folder_, folder_.onnx, *runtime_, provider_, 1);
   if (sha256_.empty()) sha256_ = hash.get();
   tokenizer_ = tokenizer.get();
-  const std::size_t taken = tokenizer_->specials() + tokenizer_->Encode(folder_.prefix).size(), most = static_cast<std::size_t>(folder_.max_tokens);
+  const std::size_t prefix = tokenizer_->Encode(folder_.prefix).size(), taken = tokenizer_->specials() + prefix, most = static_cast<std::size_t>(folder_.max_tokens);
   if (taken >= most) throw ConfigError("max_tokens", std::to_string(most) + " tokens leave no room for a text beside the " + std::to_string(taken) + " that stand around each");
+  if (!folder_.pool_prefix && prefix) folder_.unpooled = static_cast<std::int64_t>(tokenizer_->before().size() + prefix);
   folder_.onnx = {};   // as large as the model itself
   fingerprint_ = Sha256("etl.embed 1\nmodel " + sha256_ + "\ntokenizer " + folder_.tokenizer_sha256 + "\npooling " + Name(folder_.pooling) + "\nnormalize " +
                         (folder_.normalize ? "yes" : "no") + "\nprefix " + folder_.prefix + "\nmax_tokens " + std::to_string(folder_.max_tokens) + "\noutput " +
-                        options_.output + "\nprecision " + (options_.bf16 ? "bf16" : "model") + "\n" + (folder_.lower ? "lowercase\n" : "") + DenseFacts(folder_.dense) + ToldFacts(options_)).substr(0, 32);
+                        options_.output + "\nprecision " + (options_.bf16 ? "bf16" : "model") + "\n" + (folder_.lower ? "lowercase\n" : "") +
+                        (folder_.unpooled ? "prefix not pooled\n" : "") + DenseFacts(folder_.dense) + ToldFacts(options_)).substr(0, 32);
 }
 
 std::string Model::FingerprintAs(const std::string& element) const {

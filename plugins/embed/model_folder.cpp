@@ -191,7 +191,9 @@ ModelFolder ReadModelFolder(const ModelChoice& choice) {
   m.hidden = config.Get<std::int64_t>("/hidden_size").value_or(0);
   m.pad_id = config.Get<std::int64_t>("/pad_token_id").value_or(0);
   const std::string pooling = ReadModules(Json(folder / "modules.json"), folder, m);
-  m.pooling = choice.pooling ? PoolingOf(*choice.pooling).value() : ReadPooling(Json(folder / pooling / "config.json"));
+  const Json pooled(folder / pooling / "config.json");
+  m.pooling = choice.pooling ? PoolingOf(*choice.pooling).value() : ReadPooling(pooled);
+  m.pool_prefix = pooled.Get<bool>("/include_prompt").value_or(true);
   if (choice.normalize) m.normalize = *choice.normalize;
   const std::int64_t longest = ReadLength(config, sentence, tokenizer);
   m.max_tokens = choice.max_tokens ? choice.max_tokens : longest;

@@ -31,6 +31,8 @@ struct ModelFolder {
   std::string tokenizer_file, tokenizer;
   Pooling pooling = Pooling::kMean;
   std::vector<Dense> dense;      ///< behind the pooling, in turn
+  bool pool_prefix = true;       ///< the prefix's tokens have a part in the pooling
+  std::int64_t unpooled = 0;     ///< tokens at the beginning that have none; counted once there is a tokenizer
   bool normalize = false;
   bool lower = false;            ///< texts are lowercased first
   std::int64_t max_tokens = 512; ///< of the model and of the choice, special tokens included

@@ -196,8 +196,9 @@ std::vector<float> Session::Pooled(const Padded& batch) const {
     std::vector<float> vectors(rows * dims);
     for (std::size_t r = 0; r < rows; ++r) {
       float* to = &vectors[r * dims];
+      const std::size_t tokens = batch.texts[r]->size(), left_out = std::min(static_cast<std::size_t>(folder_->unpooled), tokens ? tokens - 1 : 0);
       if (pooled_) std::copy_n(from + r * dims, dims, to);
-      else Pool(folder_->pooling, from + r * longest * dims, batch.texts[r]->size(), dims, to);
+      else Pool(folder_->pooling, from + (r * longest + left_out) * dims, tokens - left_out, dims, to);
     }
     return vectors;
   } catch (const Ort::Exception& e) {

@@ -344,6 +344,30 @@ TEST_CASE("a prefix goes before each text, by its name or as it is") {
   CHECK(Cosine(Read(default_named).at("0").vector, Read(whole).at("1").vector) >= 0.999999);
 }
 
+TEST_CASE("a pooling without the prompt leaves out the prefix's tokens and what stands before them") {
+  std::map<std::string, std::vector<float>> with, without;
+  std::set<std::string> fingerprints;
+  for (const std::string pooling : {"mean", "cls", "max", "lasttoken"}) {
+    for (const bool include : {true, false}) {
+      Job job("prefix = \"hello \"");
+      job.dir.Write("model/1_Pooling/config.json", R"({"pooling_mode": ")" + pooling + R"(", "include_prompt": )" + (include ? "true}" : "false}"));
+      job.Texts({"\"world\"", Quoted(Words(20))});
+      fingerprints.insert(Fingerprint(job.Must().err));
+      (include ? with : without)[pooling] = Read(job).at("0").vector;
+    }
+  }
+  CHECK(fingerprints.size() == 8);
+  // [CLS] hello world [SEP]: the last two are left.
+  CHECK(without["lasttoken"] == with["lasttoken"]);
+  const std::vector<float>&world = without["cls"], &sep = with["lasttoken"], &cls = with["cls"];
+  for (std::size_t i = 0; i < 64; ++i) {
+    CHECK(without["mean"][i] == doctest::Approx((world[i] + sep[i]) / 2).epsilon(1e-5));
+    CHECK(without["max"][i] == std::max(world[i], sep[i]));
+    CHECK(with["max"][i] >= std::max(world[i], cls[i]));
+  }
+  CHECK(Cosine(world, cls) < 0.999);
+}
+
 TEST_CASE("bf16 is computed by openvino where it is asked for, and is another model") {
   if (!HasOpenVino()) return;
   Job exact("runtime = \"" + OpenVino() + "\""), half("precision = \"bf16\"\nruntime = \"" + OpenVino() + "\"");
