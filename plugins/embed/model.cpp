@@ -63,7 +63,8 @@ Model::Model(ModelOptions options)
   fingerprint_ = Sha256("etl.embed 1\nmodel " + sha256_ + "\ntokenizer " + folder_.tokenizer_sha256 + "\npooling " + Name(folder_.pooling) + "\nnormalize " +
                         (folder_.normalize ? "yes" : "no") + "\nprefix " + folder_.prefix + "\nmax_tokens " + std::to_string(folder_.max_tokens) + "\noutput " +
                         options_.output + "\nprecision " + (options_.bf16 ? "bf16" : "model") + "\n" + (folder_.lower ? "lowercase\n" : "") +
-                        (folder_.unpooled ? "prefix not pooled\n" : "") + DenseFacts(folder_.dense) + ToldFacts(options_)).substr(0, 32);
+                        (folder_.unpooled ? "prefix not pooled\n" : "") +
+                        (folder_.kept ? "first " + std::to_string(folder_.kept) + (folder_.normalize_kept ? " normalized\n" : "\n") : "") + DenseFacts(folder_.dense) + ToldFacts(options_)).substr(0, 32);
 }
 
 std::string Model::FingerprintAs(const std::string& element) const {

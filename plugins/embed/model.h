@@ -51,7 +51,7 @@ class Session {
   std::vector<const char*> input_names_;
   std::string output_;
   bool pooled_ = false;                ///< the output is a vector for each text already
-  std::int64_t width_ = 0, dims_ = 0;  ///< of the model's vectors, and of those that come out
+  std::int64_t width_ = 0, whole_ = 0, dims_ = 0;  ///< of the model's vectors, of those behind the dense layers, and of those that come out
 };
 
 /// A model that is ready: folder, tokenizer, and sessions as they are asked for.

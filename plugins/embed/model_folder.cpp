@@ -64,18 +64,23 @@ bool Inside(const fs::path& path, const fs::path& folder) {
 std::string ReadModules(const Json& file, const fs::path& folder, ModelFolder& m) {
   std::string pooling = "1_Pooling";
   simdjson::dom::array modules;
-  if (!file || file.root().get(modules)) return pooling;
+  if (!file) return pooling;
+  if (file.root().get(modules)) throw ConfigError("model", file.path() + " is no list of modules");
   for (const element module : modules) {
     std::string_view type, path;
     if (module["type"].get(type) || module["path"].get(path)) throw ConfigError("model", file.path() + " has a module without type or path");
     const std::string_view kind = type.substr(type.rfind('.') + 1);
+    if (!Inside(folder / path, folder)) throw ConfigError("model", file.path() + " names the folder \"" + std::string(path) + "\", which is outside of the model's");
     if (kind == "Pooling") {
       pooling = path;
+      std::error_code ignored;
+      if (!fs::is_regular_file(folder / path / "config.json", ignored)) {
+        throw ConfigError("model", file.path() + " names a module Pooling, but there is no " + (folder / path / "config.json").string());
+      }
     } else if (kind == "Normalize") {
       m.normalize = true;
     } else if (kind == "Dense") {
       if (m.normalize) throw ConfigError("model", file.path() + " has a module Dense behind Normalize, which is not supported");
-      if (!Inside(folder / path, folder)) throw ConfigError("model", file.path() + " names the folder \"" + std::string(path) + "\", which is outside of the model's");
       m.dense.push_back(ReadDense((folder / path).string()));
     } else if (kind != "Transformer") {
       throw ConfigError("model", file.path() + " names a module " + std::string(kind) + ", which is not supported");
@@ -201,7 +206,10 @@ ModelFolder ReadModelFolder(const ModelChoice& choice) {
     throw ConfigError("max_tokens", std::to_string(m.max_tokens) + " tokens are more than the " + std::to_string(*n) + " positions that " + config.path() + " gives the model");
   }
   if (m.max_tokens < 1 || m.max_tokens > kLongest) throw ConfigError("max_tokens", "the model's folder gives " + std::to_string(m.max_tokens) + " tokens; say how many it takes");
-  m.prefix = ReadPrefix(choice, Json(folder / "config_sentence_transformers.json"));
+  const Json whole(folder / "config_sentence_transformers.json");
+  m.prefix = ReadPrefix(choice, whole);
+  m.kept = std::max<std::int64_t>(0, whole.Get<std::int64_t>("/truncate_dim").value_or(0));
+  m.normalize_kept = m.kept && choice.normalize.value_or(false);
   return m;
 }
 

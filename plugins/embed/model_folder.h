@@ -34,6 +34,8 @@ struct ModelFolder {
   bool pool_prefix = true;       ///< the prefix's tokens have a part in the pooling
   std::int64_t unpooled = 0;     ///< tokens at the beginning that have none; counted once there is a tokenizer
   bool normalize = false;
+  std::int64_t kept = 0;         ///< numbers of a vector that are kept, the first ones; 0 = all
+  bool normalize_kept = false;   ///< scaled after that too: the pipeline says so
   bool lower = false;            ///< texts are lowercased first
   std::int64_t max_tokens = 512; ///< of the model and of the choice, special tokens included
   std::int64_t pad_id = 0;

@@ -141,12 +141,13 @@ void Session::FindOutput(const ModelOptions& options, const ModelFolder& folder)
   width_ = static_cast<std::int64_t>(Pooled({{&probe}, 1}).size());
   const std::string gives = folder.file + " gives vectors of " + std::to_string(width_) + " numbers, but ";
   if (!pooled_ && folder.hidden > 0 && width_ != folder.hidden) throw ConfigError("model", gives + "config.json says hidden_size " + std::to_string(folder.hidden));
-  dims_ = width_;
-  if (pooled_) return;
+  whole_ = width_;
   for (const Dense& d : folder.dense) {
-    if (dims_ != static_cast<std::int64_t>(d.in)) throw ConfigError("model", gives + "a module Dense takes " + std::to_string(d.in));
-    dims_ = static_cast<std::int64_t>(d.out);
+    if (pooled_) break;
+    if (whole_ != static_cast<std::int64_t>(d.in)) throw ConfigError("model", gives + "a module Dense takes " + std::to_string(d.in));
+    whole_ = static_cast<std::int64_t>(d.out);
   }
+  dims_ = folder.kept ? std::min(folder.kept, whole_) : whole_;
 }
 
 std::vector<float> Session::Run(const Padded& batch) const {
@@ -154,10 +155,18 @@ std::vector<float> Session::Run(const Padded& batch) const {
   if (!pooled_) {
     for (const Dense& d : folder_->dense) vectors = Apply(d, vectors);
   }
+  const auto whole = static_cast<std::size_t>(whole_), dims = static_cast<std::size_t>(dims_);
   if (folder_->normalize) {
-    const auto dims = static_cast<std::size_t>(dims_);
-    for (std::size_t at = 0; at < vectors.size(); at += dims) Normalize(&vectors[at], dims);
+    for (std::size_t at = 0; at < vectors.size(); at += whole) Normalize(&vectors[at], whole);
   }
+  if (dims == whole) return vectors;
+  // As sentence-transformers does: what is left of a vector of length 1 is shorter, unless it is asked for again.
+  const std::size_t rows = vectors.size() / whole;
+  for (std::size_t r = 0; r < rows; ++r) {
+    std::copy_n(&vectors[r * whole], dims, &vectors[r * dims]);
+    if (folder_->normalize_kept) Normalize(&vectors[r * dims], dims);
+  }
+  vectors.resize(rows * dims);
   return vectors;
 }
 

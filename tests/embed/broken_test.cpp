@@ -79,6 +79,8 @@ TEST_CASE("files that are no models") {
        "1_Pooling/config.json asks for the pooling \"weightedmean\", which is not supported; there are mean, cls, max and lasttoken");
   With("1_Pooling/config.json", R"({"pooling_mode_mean_sqrt_len_tokens":true})", "1_Pooling/config.json asks for the pooling \"mean_sqrt_len_tokens\", which is not supported");
   With("1_Pooling/config.json", R"({"pooling_mode":[]})", "1_Pooling/config.json asks for the pooling \"\", which is not supported");
+  With("modules.json", R"({"0":{"type":"sentence_transformers.models.Transformer","path":""}})", "modules.json is no list of modules");
+  With("modules.json", R"([{"type":"sentence_transformers.models.Pooling","path":"2_Pooling"}])", "modules.json names a module Pooling, but there is no ");
   std::string bytes = whole;
   for (std::size_t i = 0; i < bytes.size(); i += 997) bytes[i] = static_cast<char>(~bytes[i]);
   Job noise;

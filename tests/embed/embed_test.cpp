@@ -368,6 +368,28 @@ TEST_CASE("a pooling without the prompt leaves out the prefix's tokens and what 
   CHECK(Cosine(world, cls) < 0.999);
 }
 
+TEST_CASE("truncate_dim keeps the first numbers, and scales them again only where the pipeline says so") {
+  const auto vector = [](bool cut, const std::string& options) {
+    Job job(options);
+    job.dir.Write("model/modules.json", R"([{"type":"sentence_transformers.models.Pooling","path":"1_Pooling"},{"type":"sentence_transformers.models.Normalize","path":"2_Normalize"}])");
+    job.dir.Write("model/config_sentence_transformers.json", cut ? R"({"truncate_dim": 16})" : R"({"truncate_dim": null})");
+    job.Texts({"\"data\"", Quoted(Words(20))});
+    const std::string said = job.Must().err;
+    return std::pair(Read(job).at("1").vector, Fingerprint(said));
+  };
+  const auto [whole, whole_name] = vector(false, "");
+  const auto [cut, cut_name] = vector(true, "");
+  const auto [again, again_name] = vector(true, "normalize = true");
+  REQUIRE(whole.size() == 64);
+  CHECK(cut == std::vector<float>(whole.begin(), whole.begin() + 16));
+  REQUIRE(again.size() == 16);
+  CHECK(Cosine(again, cut) >= 0.9999999);
+  double length = 0;
+  for (const float f : again) length += static_cast<double>(f) * static_cast<double>(f);
+  CHECK(length == doctest::Approx(1).epsilon(1e-5));
+  CHECK(std::set<std::string>{whole_name, cut_name, again_name}.size() == 3);
+}
+
 TEST_CASE("bf16 is computed by openvino where it is asked for, and is another model") {
   if (!HasOpenVino()) return;
   Job exact("runtime = \"" + OpenVino() + "\""), half("precision = \"bf16\"\nruntime = \"" + OpenVino() + "\"");
