@@ -37,6 +37,7 @@ class Session {
 
  private:
   std::vector<float> Pooled(const Padded& batch) const;
+  std::vector<float> PooledByLength(const Padded& batch) const;
   void FindInputs(const ModelFolder& folder);
   void FindOutput(const ModelOptions& options, const ModelFolder& folder);
 
@@ -50,6 +51,7 @@ class Session {
   std::vector<Input> inputs_;
   std::vector<const char*> input_names_;
   std::string output_;
+  bool masked_ = false;                ///< there is an input that says what is padding
   bool pooled_ = false;                ///< the output is a vector for each text already
   std::int64_t width_ = 0, whole_ = 0, dims_ = 0;  ///< of the model's vectors, of those behind the dense layers, and of those that come out
 };

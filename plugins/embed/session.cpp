@@ -114,6 +114,7 @@ void Session::FindInputs(const ModelFolder& folder) {
   if (std::none_of(inputs_.begin(), inputs_.end(), [](const Input& i) { return i.kind == Input::kIds; })) {
     throw ConfigError("model", folder.file + " has no input \"input_ids\": it is no model of texts");
   }
+  masked_ = std::any_of(inputs_.begin(), inputs_.end(), [](const Input& i) { return i.kind == Input::kMask; });
   for (const Input& i : inputs_) input_names_.push_back(i.name.c_str());
 }
 
@@ -151,7 +152,7 @@ void Session::FindOutput(const ModelOptions& options, const ModelFolder& folder)
 }
 
 std::vector<float> Session::Run(const Padded& batch) const {
-  std::vector<float> vectors = Pooled(batch);
+  std::vector<float> vectors = masked_ ? Pooled(batch) : PooledByLength(batch);
   if (!pooled_) {
     for (const Dense& d : folder_->dense) vectors = Apply(d, vectors);
   }
@@ -167,6 +168,19 @@ std::vector<float> Session::Run(const Padded& batch) const {
     if (folder_->normalize_kept) Normalize(&vectors[r * dims], dims);
   }
   vectors.resize(rows * dims);
+  return vectors;
+}
+
+/// A model without an attention mask takes padding for text: texts of one length only go together.
+std::vector<float> Session::PooledByLength(const Padded& batch) const {
+  std::vector<float> vectors;
+  for (std::size_t first = 0, last = 0; first < batch.texts.size(); first = last) {
+    Padded same;
+    same.longest = batch.texts[first]->size();
+    for (; last < batch.texts.size() && batch.texts[last]->size() == same.longest; ++last) same.texts.push_back(batch.texts[last]);
+    const std::vector<float> some = Pooled(same);
+    vectors.insert(vectors.end(), some.begin(), some.end());
+  }
   return vectors;
 }
 

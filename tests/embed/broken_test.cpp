@@ -9,15 +9,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A message of Protocol Buffers, by hand.
-std::string Varint(std::uint64_t n) {
-  std::string out;
-  for (; n >= 0x80; n >>= 7) out += static_cast<char>(n | 0x80);
-  return out + static_cast<char>(n);
-}
-std::string Field(int number, const std::string& bytes) { return Varint(static_cast<std::uint64_t>(number) << 3 | 2) + Varint(bytes.size()) + bytes; }
-std::string Field(int number, std::uint64_t n) { return Varint(static_cast<std::uint64_t>(number) << 3) + Varint(n); }
-
 /// A tensor that lies in another file.
 std::string External(const std::string& location) { return Field(13, Field(1, "location") + Field(2, location)) + Field(14, 1); }
 

@@ -46,6 +46,21 @@ TEST_CASE("a text's vector does not depend on those beside it") {
   for (const auto& [id, row] : a) CHECK(Cosine(row.vector, b.at(id).vector) >= 0.99999);
 }
 
+TEST_CASE("padding has no part in the vector of a model without an attention mask") {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 100; ++i) texts.push_back(Quoted(Words(1 + i * 7 % 60, i)));
+  Job many("sessions = 1"), alone("batch_tokens = 1\nsessions = 1\nthreads = 1");
+  for (Job* j : {&many, &alone}) {
+    j->dir.Write("model/model.onnx", MeanModel());
+    j->Texts(texts);
+    j->Must();
+  }
+  const auto a = Read(many), b = Read(alone);
+  REQUIRE(a.size() == 100);
+  REQUIRE(a.at("0").vector.size() == 8);
+  for (const auto& [id, row] : a) CHECK(Cosine(row.vector, b.at(id).vector) >= 0.9999999);
+}
+
 TEST_CASE("what truncation loses is counted to the token, and marked") {
   Job job("cut_column = \"cut\"");
   // 126 tokens and two around them are what the model takes.
