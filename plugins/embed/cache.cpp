@@ -58,6 +58,11 @@ Cache::~Cache() { Save(); }
 
 bool Cache::Find(Text& text) {
   if (broken_) return false;
+  const auto waits = rows_.find({text.key[0], text.key[1]});
+  if (waits != rows_.end() && !waits->second.empty()) {
+    text.vector = waits->second;
+    return true;
+  }
   sqlite3_bind_blob(find_.get(), 1, text.key, sizeof text.key, SQLITE_STATIC);
   const int rc = sqlite3_step(find_.get());
   bool found = false, old = false;
@@ -72,13 +77,13 @@ bool Cache::Find(Text& text) {
     broken_ = true;
     warn_("the cache " + path_ + " can no longer be read, all texts go to the model: " + sqlite3_errmsg(db_.get()));
   }
-  if (old) rows_.push_back({{text.key[0], text.key[1]}, {}});
+  if (old) rows_[{text.key[0], text.key[1]}];
   if (rows_.size() >= kRowsTogether) Save();
   return found;
 }
 
 void Cache::Put(const Text& text) {
-  rows_.push_back({{text.key[0], text.key[1]}, text.vector});
+  rows_[{text.key[0], text.key[1]}] = text.vector;
   if (rows_.size() >= kRowsTogether) Save();
 }
 
@@ -106,12 +111,12 @@ void Cache::Save() noexcept {
     Run("BEGIN IMMEDIATE");
     try {
       MakeRoom();
-      for (const Row& r : rows_) {
-        sqlite3_stmt* const s = r.vector.empty() ? touch_.get() : put_.get();
-        const int key = r.vector.empty() ? 2 : 1;
-        sqlite3_bind_blob(s, key, r.key, sizeof r.key, SQLITE_STATIC);
-        sqlite3_bind_int64(s, 3 - key, today_);
-        if (!r.vector.empty()) sqlite3_bind_blob(s, 3, r.vector.data(), static_cast<int>(r.vector.size() * sizeof(float)), SQLITE_STATIC);
+      for (const auto& [key, vector] : rows_) {
+        sqlite3_stmt* const s = vector.empty() ? touch_.get() : put_.get();
+        const int at = vector.empty() ? 2 : 1;
+        sqlite3_bind_blob(s, at, key.data(), sizeof key, SQLITE_STATIC);
+        sqlite3_bind_int64(s, 3 - at, today_);
+        if (!vector.empty()) sqlite3_bind_blob(s, 3, vector.data(), static_cast<int>(vector.size() * sizeof(float)), SQLITE_STATIC);
         Step(s);
       }
       Run("COMMIT");

@@ -2,9 +2,11 @@
 #pragma once
 #include <sqlite3.h>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,10 +32,7 @@ class Cache {
   void Save() noexcept;
 
  private:
-  struct Row {
-    std::uint64_t key[2];
-    std::vector<float> vector;   ///< none: only used again
-  };
+  using Key = std::array<std::uint64_t, 2>;
   struct Close {
     void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
     void operator()(sqlite3_stmt* s) const { sqlite3_finalize(s); }
@@ -52,7 +51,7 @@ class Cache {
   std::function<void(const std::string&)> warn_;
   std::unique_ptr<sqlite3, Close> db_;
   Statement find_, put_, touch_, drop_, used_;
-  std::vector<Row> rows_;
+  std::map<Key, std::vector<float>> rows_;   ///< to be written; without a vector: only used again
   bool broken_ = false;
 };
 

@@ -58,6 +58,13 @@ TEST_CASE("a text is embedded once in a run, wherever it comes again") {
   job.Texts(texts);
   CHECK(Figure(job.Must().err, "model_texts") == 20);
   CHECK(Read(job).size() == 2000);
+  // Also while its vector waits to be written, which takes 512 of them or a second.
+  Job waiting("cache = \"v.db\"");
+  texts.clear();
+  for (int i = 0; i < 20'000; ++i) texts.push_back("\"" + Words(4 + i % 50) + "\"");
+  waiting.Texts(texts);
+  CHECK(Figure(waiting.Must().err, "model_texts") == 50);
+  CHECK(Read(waiting).size() == 20'000);
 }
 
 TEST_CASE("another model, tokenizer, pooling, prefix or length finds nothing in the cache") {
