@@ -4,7 +4,6 @@
 #include <etl/error.h>
 
 #include <cstring>
-#include <ctime>
 #include <stdexcept>
 
 namespace etl::embed {
@@ -12,6 +11,12 @@ namespace {
 
 constexpr std::size_t kRowsTogether = 512;
 constexpr int kBusyMs = 30'000;
+constexpr std::int64_t kDayMs = 86'400'000;
+
+/// Older versions said days: those rows count as the oldest.
+std::int64_t NowMs() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
 
 }  // namespace
 
@@ -32,7 +37,7 @@ void Cache::Step(sqlite3_stmt* s) {
 }
 
 Cache::Cache(const std::string& path, std::int64_t limit, std::size_t dims, std::function<void(const std::string&)> warn)
-    : path_(path), limit_(limit), today_(static_cast<std::int64_t>(std::time(nullptr)) / 86'400), dims_(dims), warn_(std::move(warn)) {
+    : path_(path), limit_(limit), opened_(NowMs()), fresh_(opened_ - kDayMs), dims_(dims), warn_(std::move(warn)) {
   try {
     sqlite3* db = nullptr;
     const int rc = sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
@@ -49,6 +54,7 @@ Cache::Cache(const std::string& path, std::int64_t limit, std::size_t dims, std:
     touch_ = Prepare("UPDATE vectors SET used = ? WHERE key = ?");
     drop_ = Prepare("DELETE FROM vectors WHERE rowid IN (SELECT rowid FROM vectors ORDER BY used LIMIT ?)");
     used_ = Prepare("SELECT (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size), (SELECT freelist_count FROM pragma_freelist_count) * (SELECT page_size FROM pragma_page_size)");
+    if (Used() > limit_ / 2) fresh_ = opened_;
   } catch (const std::exception& e) {
     throw ConfigError("cache", "the cache " + path + " cannot be used: " + e.what());
   }
@@ -70,7 +76,7 @@ bool Cache::Find(Text& text) {
     text.vector.resize(dims_);
     std::memcpy(text.vector.data(), sqlite3_column_blob(find_.get(), 0), dims_ * sizeof(float));
     found = true;
-    old = sqlite3_column_int64(find_.get(), 1) < today_;
+    old = sqlite3_column_int64(find_.get(), 1) < fresh_;
   }
   sqlite3_reset(find_.get());
   if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
@@ -95,10 +101,11 @@ std::int64_t Cache::Used() {
 }
 
 /// Pages of dropped rows are taken again, so the file grows no further.
-void Cache::MakeRoom() {
-  const std::int64_t row = static_cast<std::int64_t>(dims_ * sizeof(float)) + 64;
-  const std::int64_t wanted = static_cast<std::int64_t>(rows_.size()) * row;
-  for (std::int64_t used = Used(); used > 0 && used + wanted > limit_; used = Used()) {
+void Cache::MakeRoom(std::int64_t rows) {
+  const std::int64_t row = static_cast<std::int64_t>(dims_ * sizeof(float)) + 64, wanted = rows * row;
+  std::int64_t used = Used();
+  if (used > limit_ / 2) fresh_ = opened_;   // what is used from now on is worth a write, for it may have to go
+  for (; used > 0 && used + wanted > limit_; used = Used()) {
     sqlite3_bind_int64(drop_.get(), 1, (used + wanted - limit_) / row + 1);
     Step(drop_.get());
     if (sqlite3_changes(db_.get()) == 0) return;
@@ -110,14 +117,22 @@ void Cache::Save() noexcept {
   try {
     Run("BEGIN IMMEDIATE");
     try {
-      MakeRoom();
+      // What was used again first, so that it is not what makes room.
+      const std::int64_t now = NowMs();
+      std::int64_t added = 0;
       for (const auto& [key, vector] : rows_) {
-        sqlite3_stmt* const s = vector.empty() ? touch_.get() : put_.get();
-        const int at = vector.empty() ? 2 : 1;
-        sqlite3_bind_blob(s, at, key.data(), sizeof key, SQLITE_STATIC);
-        sqlite3_bind_int64(s, 3 - at, today_);
-        if (!vector.empty()) sqlite3_bind_blob(s, 3, vector.data(), static_cast<int>(vector.size() * sizeof(float)), SQLITE_STATIC);
-        Step(s);
+        if (!vector.empty() && ++added) continue;
+        sqlite3_bind_int64(touch_.get(), 1, now);
+        sqlite3_bind_blob(touch_.get(), 2, key.data(), sizeof key, SQLITE_STATIC);
+        Step(touch_.get());
+      }
+      MakeRoom(added);
+      for (const auto& [key, vector] : rows_) {
+        if (vector.empty()) continue;
+        sqlite3_bind_blob(put_.get(), 1, key.data(), sizeof key, SQLITE_STATIC);
+        sqlite3_bind_int64(put_.get(), 2, now);
+        sqlite3_bind_blob(put_.get(), 3, vector.data(), static_cast<int>(vector.size() * sizeof(float)), SQLITE_STATIC);
+        Step(put_.get());
       }
       Run("COMMIT");
     } catch (...) {

@@ -43,10 +43,11 @@ class Cache {
   Statement Prepare(const char* sql);
   void Step(sqlite3_stmt* s);
   std::int64_t Used();
-  void MakeRoom();
+  void MakeRoom(std::int64_t rows);
 
   std::string path_;
-  std::int64_t limit_, today_;
+  std::int64_t limit_;
+  std::int64_t opened_, fresh_;   ///< milliseconds; what was used since `fresh_` need not be marked as used again
   std::size_t dims_;
   std::function<void(const std::string&)> warn_;
   std::unique_ptr<sqlite3, Close> db_;

@@ -89,6 +89,20 @@ TEST_CASE("the cache stays below its limit, and keeps what was used last") {
   CHECK(Rows(job) > 1000);
 }
 
+TEST_CASE("what each run uses stays in a full cache, and what one run used goes") {
+  Job job("cache = \"v.db\"\ncache_limit = \"1MiB\"");
+  for (int run = 0; run < 5; ++run) {
+    std::vector<std::string> texts;
+    for (int i = 0; i < 800; ++i) {
+      texts.push_back("\"the data " + std::to_string(i) + "\"");
+      texts.push_back("\"hello world " + std::to_string(run * 1000 + i) + "\"");
+    }
+    job.Texts(texts);
+    CAPTURE(run);
+    CHECK(Figure(job.Must().err, "cache_hits") == (run ? 800 : 0));
+  }
+}
+
 TEST_CASE("a file that is no cache is said before the first row") {
   Job job("cache = \"v.db\"");
   job.dir.Write("v.db", std::string(5000, 'x'));
