@@ -3,14 +3,16 @@
 
 #include <etl/error.h>
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 
 namespace etl::embed {
 namespace {
 
-constexpr std::size_t kRowsTogether = 512;
+constexpr std::int64_t kRowsTogether = 512;
 constexpr int kBusyMs = 30'000;
+constexpr std::int64_t kLogMost = 16 << 20;
 constexpr std::int64_t kDayMs = 86'400'000;
 
 /// Older versions said days: those rows count as the oldest.
@@ -38,6 +40,8 @@ void Cache::Step(sqlite3_stmt* s) {
 
 Cache::Cache(const std::string& path, std::int64_t limit, std::size_t dims, std::function<void(const std::string&)> warn)
     : path_(path), limit_(limit), opened_(NowMs()), fresh_(opened_ - kDayMs), dims_(dims), warn_(std::move(warn)) {
+  // A part of the limit is the log's: it holds what is not in the file yet, and a transaction.
+  limit_ -= std::min(limit / 4, kLogMost);
   try {
     sqlite3* db = nullptr;
     const int rc = sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
@@ -51,9 +55,15 @@ Cache::Cache(const std::string& path, std::int64_t limit, std::size_t dims, std:
     Run("CREATE INDEX IF NOT EXISTS vectors_used ON vectors (used)");
     find_ = Prepare("SELECT vector, used FROM vectors WHERE key = ?");
     put_ = Prepare("INSERT OR REPLACE INTO vectors (key, used, vector) VALUES (?, ?, ?)");
-    touch_ = Prepare("UPDATE vectors SET used = ? WHERE key = ?");
+    // Anew, so that rows lie as they were used: those that go leave whole pages.
+    touch_ = Prepare("INSERT OR REPLACE INTO vectors (key, used, vector) SELECT key, ?, vector FROM vectors WHERE key = ?");
     drop_ = Prepare("DELETE FROM vectors WHERE rowid IN (SELECT rowid FROM vectors ORDER BY used LIMIT ?)");
-    used_ = Prepare("SELECT (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size), (SELECT freelist_count FROM pragma_freelist_count) * (SELECT page_size FROM pragma_page_size)");
+    page_ = Number("PRAGMA page_size");
+    const std::int64_t payload = static_cast<std::int64_t>(dims_ * sizeof(float)) + 40, fit = (page_ - 12) / payload;
+    row_ = (fit ? page_ / fit : (payload / page_ + 2) * page_) + 64;   // in the table's pages, and in the indexes'
+    together_ = std::clamp<std::int64_t>(limit / 16 / (row_ + page_), 1, kRowsTogether);
+    Run(("PRAGMA wal_autocheckpoint = " + std::to_string(std::min<std::int64_t>(1000, limit / 32 / page_))).c_str());
+    if (Number("PRAGMA page_count") * page_ > limit) Shrink();
     if (Used() > limit_ / 2) fresh_ = opened_;
   } catch (const std::exception& e) {
     throw ConfigError("cache", "the cache " + path + " cannot be used: " + e.what());
@@ -84,29 +94,41 @@ bool Cache::Find(Text& text) {
     warn_("the cache " + path_ + " can no longer be read, all texts go to the model: " + sqlite3_errmsg(db_.get()));
   }
   if (old) rows_[{text.key[0], text.key[1]}];
-  if (rows_.size() >= kRowsTogether) Save();
+  if (static_cast<std::int64_t>(rows_.size()) >= together_) Save();
   return found;
 }
 
 void Cache::Put(const Text& text) {
   rows_[{text.key[0], text.key[1]}] = text.vector;
-  if (rows_.size() >= kRowsTogether) Save();
+  if (static_cast<std::int64_t>(rows_.size()) >= together_) Save();
 }
 
-std::int64_t Cache::Used() {
-  if (sqlite3_step(used_.get()) != SQLITE_ROW) throw std::runtime_error(sqlite3_errmsg(db_.get()));
-  const std::int64_t bytes = sqlite3_column_int64(used_.get(), 0) - sqlite3_column_int64(used_.get(), 1);
-  sqlite3_reset(used_.get());
-  return bytes;
+std::int64_t Cache::Number(const char* sql) {
+  const Statement s = Prepare(sql);
+  if (sqlite3_step(s.get()) != SQLITE_ROW) throw std::runtime_error(sqlite3_errmsg(db_.get()));
+  return sqlite3_column_int64(s.get(), 0);
+}
+
+std::int64_t Cache::Used() { return (Number("PRAGMA page_count") - Number("PRAGMA freelist_count")) * page_; }
+
+/// A file of an earlier, larger limit.
+void Cache::Shrink() {
+  try {
+    MakeRoom(0);
+    Run("VACUUM");
+    Run("PRAGMA wal_checkpoint(TRUNCATE)");
+  } catch (const std::exception& e) {
+    warn_("the cache " + path_ + " stays larger than cache_limit: " + e.what());
+  }
 }
 
 /// Pages of dropped rows are taken again, so the file grows no further.
 void Cache::MakeRoom(std::int64_t rows) {
-  const std::int64_t row = static_cast<std::int64_t>(dims_ * sizeof(float)) + 64, wanted = rows * row;
+  const std::int64_t wanted = rows * (row_ + page_);   // a page may have to be divided
   std::int64_t used = Used();
   if (used > limit_ / 2) fresh_ = opened_;   // what is used from now on is worth a write, for it may have to go
   for (; used > 0 && used + wanted > limit_; used = Used()) {
-    sqlite3_bind_int64(drop_.get(), 1, (used + wanted - limit_) / row + 1);
+    sqlite3_bind_int64(drop_.get(), 1, (used + wanted - limit_) / row_ + 1);
     Step(drop_.get());
     if (sqlite3_changes(db_.get()) == 0) return;
   }

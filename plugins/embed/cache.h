@@ -19,7 +19,7 @@ namespace etl::embed {
 /// whenever a run is killed.  One thread.
 class Cache {
  public:
-  /// `limit`: bytes of the file; vectors that were used longest ago make room.  `warn` is told, once, when it can no longer be
+  /// `limit`: bytes of the file and its log; vectors that were used longest ago make room.  `warn` is told, once, when it can no longer be
   /// written.  Throws ConfigError("cache").
   Cache(const std::string& path, std::int64_t limit, std::size_t dims, std::function<void(const std::string&)> warn);
   ~Cache();
@@ -42,16 +42,19 @@ class Cache {
   void Run(const char* sql);
   Statement Prepare(const char* sql);
   void Step(sqlite3_stmt* s);
+  std::int64_t Number(const char* sql);
   std::int64_t Used();
   void MakeRoom(std::int64_t rows);
+  void Shrink();
 
   std::string path_;
-  std::int64_t limit_;
+  std::int64_t limit_;            ///< of the file itself, without its log
+  std::int64_t page_ = 0, row_ = 0, together_ = 0;   ///< bytes of a page and of a row, rows of a transaction
   std::int64_t opened_, fresh_;   ///< milliseconds; what was used since `fresh_` need not be marked as used again
   std::size_t dims_;
   std::function<void(const std::string&)> warn_;
   std::unique_ptr<sqlite3, Close> db_;
-  Statement find_, put_, touch_, drop_, used_;
+  Statement find_, put_, touch_, drop_;
   std::map<Key, std::vector<float>> rows_;   ///< to be written; without a vector: only used again
   bool broken_ = false;
 };
