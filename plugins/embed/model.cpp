@@ -13,6 +13,8 @@
 namespace etl::embed {
 namespace {
 
+constexpr std::int64_t kTriedAtMost = 1024;   // tokens: a call of more takes too long to be made just to see
+
 std::string Listed(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& n : names) text += (text.empty() ? "" : ", ") + n;
@@ -54,6 +56,7 @@ Model::Model(ModelOptions options)
   auto tokenizer = std::async(std::launch::async, [this] { return std::make_unique<Tokenizer>(folder_.tokenizer, folder_.tokenizer_file, folder_.lower); });
   if (!options_.choice.sha256.empty()) sha256_ = hash.get();   // what was not asked for is not opened
   first_ = std::make_shared<Session>(options_, folder_, folder_.onnx, *runtime_, provider_, 1);
+  if (!folder_.length_said && folder_.max_tokens <= kTriedAtMost) first_->TryLength(static_cast<std::size_t>(folder_.max_tokens));
   if (sha256_.empty()) sha256_ = hash.get();
   tokenizer_ = tokenizer.get();
   const std::size_t prefix = tokenizer_->Encode(folder_.prefix).size(), taken = tokenizer_->specials() + prefix, most = static_cast<std::size_t>(folder_.max_tokens);

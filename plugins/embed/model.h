@@ -34,8 +34,11 @@ class Session {
   /// One vector for each text, one behind the other.  Throws Fatal.
   std::vector<float> Run(const Padded& batch) const;
   std::int64_t dims() const { return dims_; }
+  /// Throws ConfigError if the model takes no text of so many tokens.
+  void TryLength(std::size_t tokens) const;
 
  private:
+  std::int64_t Try(const std::vector<std::uint32_t>& ids, const std::string& wrong) const;
   std::vector<float> Pooled(const Padded& batch) const;
   std::vector<float> PooledByLength(const Padded& batch) const;
   void FindInputs(const ModelFolder& folder);

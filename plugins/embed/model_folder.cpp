@@ -89,16 +89,36 @@ std::string ReadModules(const Json& file, const fs::path& folder, ModelFolder& m
   return pooling;
 }
 
-std::int64_t ReadLength(const Json& config, const Json& sentence, const Json& tokenizer) {
-  std::int64_t most = 512;
-  if (const auto n = config.Get<std::int64_t>("/max_position_embeddings")) {
-    const std::string_view type = config.Get<std::string_view>("/model_type").value_or("");
-    const bool shifted = type.find("roberta") != std::string_view::npos || type == "camembert" || type == "mpnet";  // positions begin behind the padding's
-    most = *n - (shifted ? 2 : 0);
-  }
+/// How many tokens the model has positions for; nothing if config.json does not say.
+std::optional<std::int64_t> ReadPositions(const Json& config) {
+  const auto n = config.Get<std::int64_t>("/max_position_embeddings");
+  if (!n) return config.Get<std::int64_t>("/n_positions");
+  const std::string_view type = config.Get<std::string_view>("/model_type").value_or("");
+  const bool shifted = type.find("roberta") != std::string_view::npos || type == "camembert" || type == "mpnet";  // positions begin behind the padding's
+  return *n - (shifted ? 2 : 0);
+}
+
+std::int64_t ReadLength(std::optional<std::int64_t> positions, const Json& sentence, const Json& tokenizer) {
+  const std::int64_t most = positions.value_or(512);
   if (const auto n = sentence.Get<std::int64_t>("/max_seq_length")) return *n;
   if (const auto n = tokenizer.Get<std::int64_t>("/model_max_length"); n && *n < kLongest) return std::min(*n, most);
   return most;
+}
+
+/// The highest number that a tokenizer.json gives a word; 0 if it has no words.
+std::uint32_t HighestToken(const std::string& json) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element vocabulary;
+  if (parser.parse(json).at_pointer("/model/vocab").get(vocabulary)) return 0;
+  std::uint64_t highest = 0;
+  if (simdjson::dom::array words; !vocabulary.get(words)) highest = std::max<std::uint64_t>(words.size(), 1) - 1;
+  if (simdjson::dom::object words; !vocabulary.get(words)) {
+    for (const auto word : words) {
+      std::uint64_t id = 0;
+      if (!word.value.get(id)) highest = std::max(highest, id);
+    }
+  }
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(highest, UINT32_MAX));
 }
 
 std::string ReadPrefix(const ModelChoice& choice, const Json& file) {
@@ -190,6 +210,7 @@ ModelFolder ReadModelFolder(const ModelChoice& choice) {
   }
   m.tokenizer = ReadFile(m.tokenizer_file);
   m.tokenizer_sha256 = Sha256(m.tokenizer);
+  m.highest = HighestToken(m.tokenizer);
 
   const Json config(folder / "config.json"), sentence(folder / "sentence_bert_config.json"), tokenizer(folder / "tokenizer_config.json");
   m.lower = sentence.Get<bool>("/do_lower_case").value_or(false);
@@ -200,10 +221,11 @@ ModelFolder ReadModelFolder(const ModelChoice& choice) {
   m.pooling = choice.pooling ? PoolingOf(*choice.pooling).value() : ReadPooling(pooled);
   m.pool_prefix = pooled.Get<bool>("/include_prompt").value_or(true);
   if (choice.normalize) m.normalize = *choice.normalize;
-  const std::int64_t longest = ReadLength(config, sentence, tokenizer);
-  m.max_tokens = choice.max_tokens ? choice.max_tokens : longest;
-  if (const auto n = config.Get<std::int64_t>("/max_position_embeddings"); n && m.max_tokens > *n) {
-    throw ConfigError("max_tokens", std::to_string(m.max_tokens) + " tokens are more than the " + std::to_string(*n) + " positions that " + config.path() + " gives the model");
+  const auto positions = ReadPositions(config);
+  m.max_tokens = choice.max_tokens ? choice.max_tokens : ReadLength(positions, sentence, tokenizer);
+  m.length_said = positions.has_value();
+  if (positions && m.max_tokens > *positions) {
+    throw ConfigError("max_tokens", std::to_string(m.max_tokens) + " tokens are more than the " + std::to_string(*positions) + " positions that " + config.path() + " gives the model");
   }
   if (m.max_tokens < 1 || m.max_tokens > kLongest) throw ConfigError("max_tokens", "the model's folder gives " + std::to_string(m.max_tokens) + " tokens; say how many it takes");
   const Json whole(folder / "config_sentence_transformers.json");

@@ -38,6 +38,8 @@ struct ModelFolder {
   bool normalize_kept = false;   ///< scaled after that too: the pipeline says so
   bool lower = false;            ///< texts are lowercased first
   std::int64_t max_tokens = 512; ///< of the model and of the choice, special tokens included
+  bool length_said = false;      ///< config.json says how many tokens the model takes, and these are no more
+  std::uint32_t highest = 0;     ///< token of the tokenizer's words
   std::int64_t pad_id = 0;
   std::int64_t hidden = 0;       ///< as config.json says; 0 = it does not
   std::string prefix;

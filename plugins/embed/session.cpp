@@ -137,9 +137,8 @@ void Session::FindOutput(const ModelOptions& options, const ModelFolder& folder)
     throw ConfigError("model", folder.file + " gives no float vectors " + (options.output.empty() ? "" : "as \"" + options.output + "\" ") +
                                    "of [batch, sequence, width] or [batch, width]; its outputs are " + names);
   }
-  // The shape in the file may leave the width open: one real text says it.
-  const std::vector<std::uint32_t> probe = {0};
-  width_ = static_cast<std::int64_t>(Pooled({{&probe}, 1}).size());
+  // The shape in the file may leave the width open: one real text says it, and whether the model knows the tokenizer's words.
+  width_ = Try({folder.highest}, folder.tokenizer_file + " has words up to the number " + std::to_string(folder.highest) + ", which the model does not know; they do not belong together");
   const std::string gives = folder.file + " gives vectors of " + std::to_string(width_) + " numbers, but ";
   if (!pooled_ && folder.hidden > 0 && width_ != folder.hidden) throw ConfigError("model", gives + "config.json says hidden_size " + std::to_string(folder.hidden));
   whole_ = width_;
@@ -149,6 +148,21 @@ void Session::FindOutput(const ModelOptions& options, const ModelFolder& folder)
     whole_ = static_cast<std::int64_t>(d.out);
   }
   dims_ = folder.kept ? std::min(folder.kept, whole_) : whole_;
+}
+
+/// Width of the vector of a text that the model should take; throws ConfigError(`wrong`) if it takes another, but not that one.
+std::int64_t Session::Try(const std::vector<std::uint32_t>& ids, const std::string& wrong) const {
+  const std::vector<std::uint32_t> plain = {0};
+  try {
+    return static_cast<std::int64_t>(Pooled({{&ids}, ids.size()}).size());
+  } catch (const Fatal& e) {
+    Pooled({{&plain}, 1});
+    throw ConfigError("model", wrong + " (" + e.what() + ")");
+  }
+}
+
+void Session::TryLength(std::size_t tokens) const {
+  Try(std::vector<std::uint32_t>(tokens, 0), folder_->file + " takes no text of " + std::to_string(tokens) + " tokens; say by max_tokens how many it takes");
 }
 
 std::vector<float> Session::Run(const Padded& batch) const {

@@ -115,6 +115,20 @@ TEST_CASE("wrong dims, inputs and hashes") {
   With("note.txt", "", "128 tokens leave no room for a text beside the ", "prefix = \"" + Words(126) + "\"");
 }
 
+TEST_CASE("a tokenizer or a length that is not the model's is said before the first row") {
+  With("model.onnx", MeanModel(1000), "tokenizer.json has words up to the number 1999, which the model does not know; they do not belong together");
+  Job unsaid;
+  fs::remove(unsaid.model() + "/config.json");
+  fs::remove(unsaid.model() + "/sentence_bert_config.json");
+  Refused(unsaid, "model.onnx takes no text of 512 tokens; say by max_tokens how many it takes");
+  unsaid.Must({"--set", "transform[0].max_tokens=128"});
+  With("config.json", R"({"model_type":"roberta","max_position_embeddings":128})", "127 tokens are more than the 126 positions that ", "max_tokens = 127");
+  std::string tokenizer = ReadFile(ModelFolder("tiny") + "/tokenizer.json");
+  const std::string unknown = R"("unk_token": "[UNK]")";
+  tokenizer.replace(tokenizer.find(unknown), unknown.size(), R"("unk_token": "[NOT]")");
+  With("tokenizer.json", tokenizer, "words that it does not know have no token: ");
+}
+
 TEST_CASE("weights in other files and operators of others are refused wherever they hide") {
   const std::string tensor = External("../../etc/passwd"), graph_with = Field(5, tensor);
   const std::string whole = ReadFile(ModelFolder("tiny") + "/model.onnx");
