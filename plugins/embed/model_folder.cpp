@@ -187,11 +187,11 @@ std::string Sha256(std::string_view bytes) {
 }
 
 std::string HashOf(const ModelFolder& m, const ModelChoice& choice) {
-  const std::string is = Sha256(m.onnx);
+  const std::string is = m.beside.empty() ? Sha256(m.onnx) : Sha256(Sha256(m.onnx) + m.beside);
   std::string wanted = choice.sha256;
   std::transform(wanted.begin(), wanted.end(), wanted.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (!wanted.empty() && wanted != is) throw ConfigError("sha256", m.file + " has the SHA-256 " + is + ", not " + wanted);
-  return m.beside.empty() ? is : Sha256(is + m.beside);
+  if (!wanted.empty() && wanted != is) throw ConfigError("sha256", m.file + (m.beside.empty() ? "" : " with the files that it reads") + " has the SHA-256 " + is + ", not " + wanted);
+  return is;
 }
 
 ModelFolder ReadModelFolder(const ModelChoice& choice) {

@@ -19,7 +19,7 @@ struct ModelChoice {
   std::optional<std::string> pooling, prefix, prompt;
   std::optional<bool> normalize;
   std::int64_t max_tokens = 0;                     ///< 0 = the model's own
-  std::string sha256;                              ///< of the model file; empty = any
+  std::string sha256;                              ///< as HashOf(); empty = any
   bool external_data = false, custom_ops = false;  ///< allowed
 };
 
@@ -49,7 +49,8 @@ struct ModelFolder {
 /// Throws ConfigError that names the file and what is wrong with it.
 ModelFolder ReadModelFolder(const ModelChoice& choice);
 
-/// SHA-256 of the model with all that it reads; takes a while.  Throws ConfigError if the model is not the one that was chosen.
+/// SHA-256 of the model's file; of a model in several files that of their SHA-256, as text, one behind the other: the model's, then the others' by
+/// name.  Takes a while.  Throws ConfigError if the model is not the one that was chosen.
 std::string HashOf(const ModelFolder& folder, const ModelChoice& choice);
 
 /// Hexadecimal.

@@ -1,5 +1,6 @@
 // Broken models: each is said in one sentence, before the first row is read.
 #include <filesystem>
+#include <set>
 
 #include "lab.h"
 
@@ -149,6 +150,18 @@ TEST_CASE("weights in other files and operators of others are refused wherever t
     With("model.onnx", whole + more, "names the file \"../../etc/passwd\", which is outside of the model's folder", "allow = [\"external_data\"]");
   }
   With("model.onnx", whole + Field(7, Field(5, External("weights.bin"))), "weights.bin, which is not there", "allow = [\"external_data\"]");
+  // What is pinned is all that is read.
+  Job pinned("allow = [\"external_data\"]\nsha256 = \"" + std::string(64, '0') + "\"");
+  pinned.dir.Write("model/model.onnx", whole + Field(7, Field(5, External("weights.bin"))));
+  pinned.Texts({"\"hello\""});
+  std::set<std::string> said;
+  for (const char* weights : {"one", "two"}) {
+    pinned.dir.Write("model/weights.bin", weights);
+    const std::string all = pinned.Fails(), before = "model.onnx with the files that it reads has the SHA-256 ";
+    REQUIRE_MESSAGE(all.find(before) != std::string::npos, all);
+    said.insert(all.substr(all.find(before) + before.size(), 64));
+  }
+  CHECK(said.size() == 2);
   Job link("allow = [\"external_data\"]");
   fs::create_symlink("/etc/passwd", link.model() + "/weights.bin");
   link.dir.Write("model/model.onnx", whole + Field(7, Field(5, External("weights.bin"))));
