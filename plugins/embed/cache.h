@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -19,9 +20,11 @@ namespace etl::embed {
 /// whenever a run is killed.  One thread.
 class Cache {
  public:
+  /// Throws ConfigError("cache") where no cache can be opened; makes none.
+  static void Check(const std::string& path);
   /// `limit`: bytes of the file and its log; vectors that were used longest ago make room.  `warn` is told, once, when it can no longer be
-  /// written.  Throws ConfigError("cache").
-  Cache(const std::string& path, std::int64_t limit, std::size_t dims, std::function<void(const std::string&)> warn);
+  /// written.  `stop`: wait no longer for others that use the file.  Throws ConfigError("cache").
+  Cache(const std::string& path, std::int64_t limit, std::size_t dims, const std::atomic<bool>& stop, std::function<void(const std::string&)> warn);
   ~Cache();
   Cache(const Cache&) = delete;
   Cache& operator=(const Cache&) = delete;
@@ -52,11 +55,12 @@ class Cache {
   std::int64_t page_ = 0, row_ = 0, together_ = 0;   ///< bytes of a page and of a row, rows of a transaction
   std::int64_t opened_, fresh_;   ///< milliseconds; what was used since `fresh_` need not be marked as used again
   std::size_t dims_;
+  const std::atomic<bool>& stop_;
   std::function<void(const std::string&)> warn_;
   std::unique_ptr<sqlite3, Close> db_;
   Statement find_, put_, touch_, drop_;
   std::map<Key, std::vector<float>> rows_;   ///< to be written; without a vector: only used again
-  bool broken_ = false;
+  bool broken_ = false, damage_said_ = false;
 };
 
 }  // namespace etl::embed

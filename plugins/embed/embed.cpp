@@ -87,6 +87,7 @@ Schema Embed::Describe(const Schema& in) {
   for (const std::string& k : chunk.key) TextOf("{" + k + "}", *arrow);
   if (chunks() && chunk.key.empty()) throw ConfigError("chunk.key", "name the columns that tell texts apart, so that chunks have ids");
   CheckNew(in, output, "output");
+  if (!cache.empty()) Cache::Check(cache);
   const Model& m = Load();
   const auto window_of = static_cast<std::size_t>(chunk.tokens);
   if (chunks() && (window_of > m.room() || (window_of && chunk.overlap >= chunk.tokens) || static_cast<std::size_t>(chunk.overlap) >= m.room())) {
@@ -121,7 +122,7 @@ void Embed::Open(const Schema&) {
     for (const Token& t : loaded_->tokenizer().Encode(loaded_->folder().prefix)) prefix_ids_.push_back(t.id);
   }
   if (!cache.empty()) {
-    cache_ = std::make_unique<Cache>(cache, cache_limit.value, static_cast<std::size_t>(loaded_->dims()), [this](const std::string& m) { host.Warn(m); });
+    cache_ = std::make_unique<Cache>(cache, cache_limit.value, static_cast<std::size_t>(loaded_->dims()), stopped_, [this](const std::string& m) { host.Warn(m); });
   }
   engine_ = std::make_unique<Engine>(loaded_, Setting{static_cast<int>(sessions), static_cast<int>(threads), static_cast<std::size_t>(batch_tokens)},
                                      static_cast<std::size_t>(window));
@@ -305,6 +306,7 @@ void Embed::Flush() {
 }
 
 void Embed::Interrupt() noexcept {
+  stopped_ = true;
   if (Engine* engine = interruptible_.load()) engine->Interrupt();
 }
 
