@@ -44,6 +44,11 @@ std::string Model::ChooseProvider() const {
   if (wanted == "auto") return has("cuda") && beside("cuda") ? "cuda" : "cpu";
   if (has(wanted) && (wanted == "cpu" || beside(wanted) || beside("shared") == false)) return wanted;
   if (has(wanted) && wanted != "cuda" && wanted != "tensorrt" && wanted != "openvino") return wanted;
+  // Those that are libraries beside the runtime's.
+  static constexpr std::string_view kLibraries[] = {"cuda", "tensorrt", "openvino", "dnnl", "rocm", "migraphx", "vitisai", "qnn", "cann"};
+  if (!has(wanted) && std::find(std::begin(kLibraries), std::end(kLibraries), wanted) == std::end(kLibraries)) {
+    throw ConfigError("provider", "there is no provider \"" + wanted + "\" in " + runtime_->path() + " (ONNX Runtime " + runtime_->version() + "); there are auto, " + Listed(all));
+  }
   throw ConfigError(options_.bf16 ? "precision" : "provider",
                     "the provider " + wanted + " needs " + std::filesystem::path(runtime_->LibraryOf(wanted)).filename().string() + ", which is not beside " + runtime_->path() + " (ONNX Runtime " + runtime_->version() +
                         ", with " + Listed(all) + "); name a library that has it as runtime");

@@ -176,6 +176,8 @@ TEST_CASE("a runtime or provider that is not there is said by its name") {
   CHECK(plain.exit_code == 2);
   CHECK_MESSAGE(plain.err.find("p.toml:") != std::string::npos, plain.err);
   CHECK_MESSAGE(plain.err.find("the provider cuda needs libonnxruntime_providers_cuda.so, which is not beside ") != std::string::npos, plain.err);
+  for (const std::string name : {"CPU", "nope", ""}) With("note.txt", "", "there is no provider \"" + name + "\" in ", "provider = \"" + name + "\"");
+  With("note.txt", "", "); there are auto, ", "provider = \"nope\"");
   Job openvino("precision = \"bf16\"");
   Refused(openvino, "the provider openvino needs libonnxruntime_providers_openvino.so, which is not beside ");
   Job runtime("runtime = \"/nowhere/libonnxruntime.so\"");
