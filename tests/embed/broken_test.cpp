@@ -166,6 +166,17 @@ TEST_CASE("weights in other files and operators of others are refused wherever t
   fs::create_symlink("/etc/passwd", link.model() + "/weights.bin");
   link.dir.Write("model/model.onnx", whole + Field(7, Field(5, External("weights.bin"))));
   Refused(link, "names the file \"weights.bin\", which is outside of the model's folder");
+  // A function that the file itself defines is no operator of others; what it calls may be.
+  const auto function = [](const std::string& domain, const std::string& inside) {
+    return Field(25, Field(1, "Mine") + Field(4, "x") + Field(5, "y") + Field(7, Field(1, "x") + Field(2, "y") + inside) + Field(9, Field(2, 13)) + Field(10, domain));
+  };
+  const std::string call = Field(7, Field(1, Field(1, "input_ids") + Field(2, "unused") + Field(4, "Mine") + Field(7, "my.local"))) + Field(8, Field(1, "my.local") + Field(2, 1));
+  Job local;
+  local.dir.Write("model/model.onnx", whole + call + function("my.local", Field(4, "Identity")));
+  local.Texts({"\"hello\""});
+  local.Must();
+  With("model.onnx", whole + call + function("my.other", Field(4, "Identity")), "needs the custom operator my.local.Mine");
+  With("model.onnx", whole + call + function("my.local", Field(4, "Run") + Field(7, "evil.corp")), "needs the custom operator evil.corp.Run");
   With("model.onnx", whole + Field(7, Field(1, Field(4, "Run") + Field(7, "evil.corp"))), "needs the custom operator evil.corp.Run; if you trust it: allow = [\"custom_ops\"]");
 }
 
