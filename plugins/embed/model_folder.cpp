@@ -60,11 +60,14 @@ bool Inside(const fs::path& path, const fs::path& folder) {
   return !relative.empty() && *relative.begin() != "..";
 }
 
-/// What modules.json lists, by the last part of each type: Transformer, Pooling, Dense, Normalize.  Returns the pooling's folder.
-std::string ReadModules(const Json& file, const fs::path& folder, ModelFolder& m) {
-  std::string pooling = "1_Pooling";
+/// What modules.json lists, by the last part of each type: Transformer, Pooling, Dense, Normalize.  Returns the folders of two of them.
+struct Places {
+  std::string transformer, pooling = "1_Pooling";
+};
+Places ReadModules(const Json& file, const fs::path& folder, ModelFolder& m) {
+  Places places;
   simdjson::dom::array modules;
-  if (!file) return pooling;
+  if (!file) return places;
   if (file.root().get(modules)) throw ConfigError("model", file.path() + " is no list of modules");
   for (const element module : modules) {
     std::string_view type, path;
@@ -72,7 +75,7 @@ std::string ReadModules(const Json& file, const fs::path& folder, ModelFolder& m
     const std::string_view kind = type.substr(type.rfind('.') + 1);
     if (!Inside(folder / path, folder)) throw ConfigError("model", file.path() + " names the folder \"" + std::string(path) + "\", which is outside of the model's");
     if (kind == "Pooling") {
-      pooling = path;
+      places.pooling = path;
       std::error_code ignored;
       if (!fs::is_regular_file(folder / path / "config.json", ignored)) {
         throw ConfigError("model", file.path() + " names a module Pooling, but there is no " + (folder / path / "config.json").string());
@@ -82,11 +85,13 @@ std::string ReadModules(const Json& file, const fs::path& folder, ModelFolder& m
     } else if (kind == "Dense") {
       if (m.normalize) throw ConfigError("model", file.path() + " has a module Dense behind Normalize, which is not supported");
       m.dense.push_back(ReadDense((folder / path).string()));
-    } else if (kind != "Transformer") {
+    } else if (kind == "Transformer") {
+      places.transformer = path;   // in older folders 0_Transformer
+    } else {
       throw ConfigError("model", file.path() + " names a module " + std::string(kind) + ", which is not supported");
     }
   }
-  return pooling;
+  return places;
 }
 
 /// How many tokens the model has positions for; nothing if config.json does not say.
@@ -132,7 +137,7 @@ std::string ReadPrefix(const ModelChoice& choice, const Json& file) {
   return std::string(text);
 }
 
-fs::path FindOnnx(const ModelChoice& choice) {
+fs::path FindOnnx(const ModelChoice& choice, const std::string& transformer) {
   const fs::path folder = choice.folder;
   std::error_code ignored;
   if (!fs::is_directory(folder, ignored)) {
@@ -140,11 +145,15 @@ fs::path FindOnnx(const ModelChoice& choice) {
   }
   std::vector<fs::path> tried = {"model.onnx", "onnx/model.onnx"};
   if (!choice.file.empty()) {
-    if (!Inside(folder / choice.file, folder)) throw ConfigError("file", "\"" + choice.file + "\" leads out of the model's folder");
+    // By its name: what lies in the Hub's cache is links to somewhere else.
+    const fs::path named = fs::path(choice.file).lexically_normal();
+    if (named.is_absolute() || *named.begin() == "..") throw ConfigError("file", "\"" + choice.file + "\" leads out of the model's folder");
     tried = {choice.file, "onnx/" + choice.file};
   }
-  for (const fs::path& one : tried) {
-    if (fs::is_regular_file(folder / one, ignored)) return folder / one;
+  for (const fs::path& in : {folder, folder / transformer}) {
+    for (const fs::path& one : tried) {
+      if (fs::is_regular_file(in / one, ignored)) return in / one;
+    }
   }
   throw ConfigError(choice.file.empty() ? "model" : "file", "there is no " + tried[0].string() + " and no " + tried[1].string() + " in " + choice.folder);
 }
@@ -197,9 +206,14 @@ std::string HashOf(const ModelFolder& m, const ModelChoice& choice) {
 ModelFolder ReadModelFolder(const ModelChoice& choice) {
   ModelFolder m;
   const fs::path folder = choice.folder;
-  m.file = FindOnnx(choice).string();
-  m.tokenizer_file = (folder / "tokenizer.json").string();
+  const Places places = ReadModules(Json(folder / "modules.json"), folder, m);
+  m.file = FindOnnx(choice, places.transformer).string();
   std::error_code ignored;
+  const auto find = [&](const char* name) {
+    const fs::path there = folder / places.transformer / name;
+    return fs::exists(there, ignored) ? there : folder / name;
+  };
+  m.tokenizer_file = find("tokenizer.json").string();
   if (!fs::is_regular_file(m.tokenizer_file, ignored)) throw ConfigError("model", "there is no tokenizer.json in " + choice.folder);
 
   m.onnx = ReadFile(m.file);
@@ -212,12 +226,11 @@ ModelFolder ReadModelFolder(const ModelChoice& choice) {
   m.tokenizer_sha256 = Sha256(m.tokenizer);
   m.highest = HighestToken(m.tokenizer);
 
-  const Json config(folder / "config.json"), sentence(folder / "sentence_bert_config.json"), tokenizer(folder / "tokenizer_config.json");
+  const Json config(find("config.json")), sentence(find("sentence_bert_config.json")), tokenizer(find("tokenizer_config.json"));
   m.lower = sentence.Get<bool>("/do_lower_case").value_or(false);
   m.hidden = config.Get<std::int64_t>("/hidden_size").value_or(0);
   m.pad_id = config.Get<std::int64_t>("/pad_token_id").value_or(0);
-  const std::string pooling = ReadModules(Json(folder / "modules.json"), folder, m);
-  const Json pooled(folder / pooling / "config.json");
+  const Json pooled(folder / places.pooling / "config.json");
   m.pooling = choice.pooling ? PoolingOf(*choice.pooling).value() : ReadPooling(pooled);
   m.pool_prefix = pooled.Get<bool>("/include_prompt").value_or(true);
   if (choice.normalize) m.normalize = *choice.normalize;

@@ -279,6 +279,32 @@ TEST_CASE("pooling and length are the folder's unless the pipeline says otherwis
   }
 }
 
+TEST_CASE("a model is found in the Hub's cache of links, and in the older layout with 0_Transformer") {
+  Job plain("normalize = true");
+  plain.Texts({Quoted(Words(200))});
+  plain.Must();
+  const auto vector = Read(plain).at("0").vector;
+  for (const char* file : {"onnx/model_O2.onnx", "model_O2.onnx"}) {
+    Job links("normalize = true\nfile = \"" + std::string(file) + "\"");
+    fs::create_directory(links.dir.path() / "blobs");
+    fs::create_directory(links.model() + "/onnx");
+    fs::rename(links.model() + "/model.onnx", links.dir.path() / "blobs/1234");
+    fs::create_symlink("../../blobs/1234", links.model() + "/onnx/model_O2.onnx");
+    links.Texts({Quoted(Words(200))});
+    CAPTURE(file);
+    links.Must();
+    CHECK(Read(links).at("0").vector == vector);
+  }
+  Job older;
+  fs::create_directory(older.model() + "/0_Transformer");
+  for (const char* name : {"model.onnx", "tokenizer.json", "config.json", "sentence_bert_config.json"}) fs::rename(older.model() + "/" + name, older.model() + "/0_Transformer/" + name);
+  older.dir.Write("model/modules.json", R"([{"type":"sentence_transformers.models.Transformer","path":"0_Transformer"},{"type":"sentence_transformers.models.Pooling","path":"1_Pooling"},
+    {"type":"sentence_transformers.models.Normalize","path":"2_Normalize"}])");
+  older.Texts({Quoted(Words(200))});
+  CHECK(older.Must().err.find("1 of 1 texts cut at 128 tokens") != std::string::npos);
+  CHECK(Read(older).at("0").vector == vector);
+}
+
 TEST_CASE("do_lower_case lowers texts before all else, and chunks keep the text as it was") {
   const auto cased = [](Job& job, bool lower) {
     std::string tokenizer = ReadFile(job.model() + "/tokenizer.json");
