@@ -103,7 +103,7 @@ std::vector<float> Apply(const Dense& d, const std::vector<float>& vectors) {
 
 std::string DenseFacts(const std::vector<Dense>& all) {
   std::string facts;
-  for (const Dense& d : all) facts += "dense " + d.sha256 + " " + d.activation_name + "\n";
+  for (const Dense& d : all) facts += "dense " + d.sha256 + " " + d.activation_name + (d.bias.empty() ? " without bias\n" : "\n");
   return facts;
 }
 

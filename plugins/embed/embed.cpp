@@ -127,6 +127,7 @@ Schema Embed::Describe(const Schema& in) {
   const TextOf checked(text, *arrow);
   for (const std::string& k : chunk.key) TextOf("{" + k + "}", *arrow, "chunk.key");
   CheckNew(in, output, "output");
+  if (!cache.empty()) Cache::Check(cache);
   const Model& m = Load();
   if (element == "int8" && !m.folder().normalize) {
     throw ConfigError("element", "int8 takes numbers from -1 to 1, and the model's vectors are not scaled to length 1; normalize = true does it");
@@ -142,7 +143,7 @@ Schema Embed::Describe(const Schema& in) {
   }
   Schema out = in;
   Field vector{output, VectorType(ElementOf(element), m.dims()), true};
-  vector.type.metadata = detail::Metadata("etl.fingerprint", m.fingerprint());
+  vector.type.metadata = detail::Metadata("etl.fingerprint", m.FingerprintAs(element));
   vector.type.children[0].nullable = false;
   out.push_back(std::move(vector));
   const auto add = [&](const std::string& name, Type type, const char* option) {
@@ -169,7 +170,7 @@ void Embed::Open(const Schema&) {
     for (const Token& t : loaded_->tokenizer().Encode(loaded_->folder().prefix)) prefix_ids_.push_back(t.id);
   }
   if (!cache.empty()) {
-    cache_ = std::make_unique<Cache>(cache, cache_limit.value, static_cast<std::size_t>(loaded_->dims()), [this](const std::string& m) { host.Warn(m); });
+    cache_ = std::make_unique<Cache>(cache, cache_limit.value, static_cast<std::size_t>(loaded_->dims()), stopped_, [this](const std::string& m) { host.Warn(m); });
   }
   engine_ = std::make_unique<Engine>(loaded_, Setting{static_cast<int>(sessions), static_cast<int>(threads), static_cast<std::size_t>(batch_tokens)},
                                      static_cast<std::size_t>(window));
@@ -370,6 +371,7 @@ void Embed::Flush() {
 }
 
 void Embed::Interrupt() noexcept {
+  stopped_ = true;
   if (Engine* engine = interruptible_.load()) engine->Interrupt();
 }
 

@@ -109,6 +109,7 @@ class Embed : public Transform {
   Element element_ = Element::kFloat32;
   std::unique_ptr<Engine> engine_;
   std::atomic<Engine*> interruptible_{nullptr};
+  std::atomic<bool> stopped_{false};
   std::unique_ptr<Cache> cache_;
   std::unique_ptr<TextOf> text_of_;
   std::vector<TextOf> keys_;

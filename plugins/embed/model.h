@@ -34,9 +34,13 @@ class Session {
   /// One vector for each text, one behind the other.  Throws Fatal.
   std::vector<float> Run(const Padded& batch) const;
   std::int64_t dims() const { return dims_; }
+  /// Throws ConfigError if the model takes no text of so many tokens.
+  void TryLength(std::size_t tokens) const;
 
  private:
+  std::int64_t Try(const std::vector<std::uint32_t>& ids, const std::string& wrong) const;
   std::vector<float> Pooled(const Padded& batch) const;
+  std::vector<float> PooledByLength(const Padded& batch) const;
   void FindInputs(const ModelFolder& folder);
   void FindOutput(const ModelOptions& options, const ModelFolder& folder);
 
@@ -50,8 +54,9 @@ class Session {
   std::vector<Input> inputs_;
   std::vector<const char*> input_names_;
   std::string output_;
+  bool masked_ = false;                ///< there is an input that says what is padding
   bool pooled_ = false;                ///< the output is a vector for each text already
-  std::int64_t width_ = 0, dims_ = 0;  ///< of the model's vectors, and of those that come out
+  std::int64_t width_ = 0, whole_ = 0, dims_ = 0;  ///< of the model's vectors, of those behind the dense layers, and of those that come out
 };
 
 /// A model that is ready: folder, tokenizer, and sessions as they are asked for.
@@ -67,6 +72,8 @@ class Model {
   std::size_t room() const { return static_cast<std::size_t>(folder_.max_tokens) - tokenizer_->specials(); }
   /// Of everything that shapes a vector: 32 hexadecimal digits.
   const std::string& fingerprint() const { return fingerprint_; }
+  /// Of vectors that leave in that form; float32 is the form of the fingerprint itself.
+  std::string FingerprintAs(const std::string& element) const;
   /// With that many threads inside each call.  The one with a single thread is there already.
   std::shared_ptr<const Session> Open(int threads) const;
 

@@ -37,7 +37,7 @@ class Walk {
 
   void Read(Message m, std::string_view in, int depth) {
     if (depth > kDeepest) Broken("nests too deep");
-    std::string domain, op, key, value;
+    std::string domain, op, name, key, value;
     bool outside = false;
     while (!in.empty()) {
       const std::uint64_t tag = Number(in), field = tag >> 3;
@@ -54,6 +54,8 @@ class Walk {
           if (m == Message::kModel && field == 7) has_graph = true;
           if (m == Message::kNode && field == 7) domain = bytes;
           if (m == Message::kNode && field == 4) op = bytes;
+          if (m == Message::kFunction && field == 1) name = bytes;
+          if (m == Message::kFunction && field == 10) domain = bytes;
           if (m == Message::kEntry) (field == 1 ? key : value) = bytes;
           if (m == Message::kTensor && field == 13) outside = true;
           if (const Message inner = Inside(m, field); inner != Message::kOther) Read(inner, bytes, depth + 1);
@@ -64,9 +66,14 @@ class Walk {
     }
     if (m == Message::kEntry && key == "location") facts_.external.insert(value);
     if (m == Message::kTensor && outside && facts_.external.empty()) facts_.external.insert("");
+    if (m == Message::kFunction) functions_.insert(domain + "." + name);
     if (m == Message::kNode && !domain.empty() && domain != "ai.onnx" && domain != "ai.onnx.ml" && domain != "com.microsoft") {
       facts_.domains.insert(domain + "." + op);
     }
+  }
+  /// What the file itself defines is no operator of others.
+  void Finish() {
+    for (const std::string& f : functions_) facts_.domains.erase(f);
   }
   [[noreturn]] void Broken(const char* what) const { throw ConfigError("model", file_ + " " + what + "; get it again"); }
 
@@ -91,6 +98,7 @@ class Walk {
 
   OnnxFacts& facts_;
   const std::string& file_;
+  std::set<std::string> functions_;   // "domain.Name"
 };
 
 }  // namespace
@@ -103,6 +111,7 @@ OnnxFacts ReadOnnx(std::string_view bytes, const std::string& file) {
   OnnxFacts facts;
   Walk walk(facts, file);
   walk.Read(Message::kModel, bytes, 0);
+  walk.Finish();
   if (!walk.has_graph) walk.Broken("is no ONNX model: it holds no graph");
   return facts;
 }

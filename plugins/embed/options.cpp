@@ -38,7 +38,7 @@ detail::DeclaredList Embed::Options() {
       Option("prefix", &E::prefix, "Put before each text, instead of what the folder says."),
       Option("prompt", &E::prompt, "Name of the prefix in config_sentence_transformers.json, instead of the default one."),
       Option("model_output", &E::model_output, "Output of the model to take; the first that fits if empty.").Advanced(),
-      Option("sha256", &E::sha256, "SHA-256 that the ONNX file must have.").Advanced(),
+      Option("sha256", &E::sha256, "SHA-256 that the ONNX file must have; of a model in several files, of their SHA-256 one behind the other: the ONNX file's, then the others' by name.").Advanced(),
       Option("allow", &E::allow, "What the model may reach for: weights in other files of its folder, operators that ONNX Runtime lacks.")
           .Choices({"external_data", "custom_ops"}).Advanced(),
       Option("custom_ops_library", &E::custom_ops_library, "Library with those operators.").Path().Advanced(),

@@ -114,6 +114,7 @@ void Session::FindInputs(const ModelFolder& folder) {
   if (std::none_of(inputs_.begin(), inputs_.end(), [](const Input& i) { return i.kind == Input::kIds; })) {
     throw ConfigError("model", folder.file + " has no input \"input_ids\": it is no model of texts");
   }
+  masked_ = std::any_of(inputs_.begin(), inputs_.end(), [](const Input& i) { return i.kind == Input::kMask; });
   for (const Input& i : inputs_) input_names_.push_back(i.name.c_str());
 }
 
@@ -136,28 +137,64 @@ void Session::FindOutput(const ModelOptions& options, const ModelFolder& folder)
     throw ConfigError("model", folder.file + " gives no float vectors " + (options.output.empty() ? "" : "as \"" + options.output + "\" ") +
                                    "of [batch, sequence, width] or [batch, width]; its outputs are " + names);
   }
-  // The shape in the file may leave the width open: one real text says it.
-  const std::vector<std::uint32_t> probe = {0};
-  width_ = static_cast<std::int64_t>(Pooled({{&probe}, 1}).size());
+  // The shape in the file may leave the width open: one real text says it, and whether the model knows the tokenizer's words.
+  width_ = Try({folder.highest}, folder.tokenizer_file + " has words up to the number " + std::to_string(folder.highest) + ", which the model does not know; they do not belong together");
   const std::string gives = folder.file + " gives vectors of " + std::to_string(width_) + " numbers, but ";
   if (!pooled_ && folder.hidden > 0 && width_ != folder.hidden) throw ConfigError("model", gives + "config.json says hidden_size " + std::to_string(folder.hidden));
-  dims_ = width_;
   if (pooled_ && options.choice.pooling) throw ConfigError("pooling", "has no effect: the output \"" + output_ + "\" of " + folder.file + " is one vector for each text already");
-  if (pooled_) return;
+  whole_ = width_;
   for (const Dense& d : folder.dense) {
-    if (dims_ != static_cast<std::int64_t>(d.in)) throw ConfigError("model", gives + "a module Dense takes " + std::to_string(d.in));
-    dims_ = static_cast<std::int64_t>(d.out);
+    if (pooled_) break;
+    if (whole_ != static_cast<std::int64_t>(d.in)) throw ConfigError("model", gives + "a module Dense takes " + std::to_string(d.in));
+    whole_ = static_cast<std::int64_t>(d.out);
+  }
+  dims_ = folder.kept ? std::min(folder.kept, whole_) : whole_;
+}
+
+/// Width of the vector of a text that the model should take; throws ConfigError(`wrong`) if it takes another, but not that one.
+std::int64_t Session::Try(const std::vector<std::uint32_t>& ids, const std::string& wrong) const {
+  const std::vector<std::uint32_t> plain = {0};
+  try {
+    return static_cast<std::int64_t>(Pooled({{&ids}, ids.size()}).size());
+  } catch (const Fatal& e) {
+    Pooled({{&plain}, 1});
+    throw ConfigError("model", wrong + " (" + e.what() + ")");
   }
 }
 
+void Session::TryLength(std::size_t tokens) const {
+  Try(std::vector<std::uint32_t>(tokens, 0), folder_->file + " takes no text of " + std::to_string(tokens) + " tokens; say by max_tokens how many it takes");
+}
+
 std::vector<float> Session::Run(const Padded& batch) const {
-  std::vector<float> vectors = Pooled(batch);
+  std::vector<float> vectors = masked_ ? Pooled(batch) : PooledByLength(batch);
   if (!pooled_) {
     for (const Dense& d : folder_->dense) vectors = Apply(d, vectors);
   }
+  const auto whole = static_cast<std::size_t>(whole_), dims = static_cast<std::size_t>(dims_);
   if (folder_->normalize) {
-    const auto dims = static_cast<std::size_t>(dims_);
-    for (std::size_t at = 0; at < vectors.size(); at += dims) Normalize(&vectors[at], dims);
+    for (std::size_t at = 0; at < vectors.size(); at += whole) Normalize(&vectors[at], whole);
+  }
+  if (dims == whole) return vectors;
+  // As sentence-transformers does: what is left of a vector of length 1 is shorter, unless it is asked for again.
+  const std::size_t rows = vectors.size() / whole;
+  for (std::size_t r = 0; r < rows; ++r) {
+    std::copy_n(&vectors[r * whole], dims, &vectors[r * dims]);
+    if (folder_->normalize_kept) Normalize(&vectors[r * dims], dims);
+  }
+  vectors.resize(rows * dims);
+  return vectors;
+}
+
+/// A model without an attention mask takes padding for text: texts of one length only go together.
+std::vector<float> Session::PooledByLength(const Padded& batch) const {
+  std::vector<float> vectors;
+  for (std::size_t first = 0, last = 0; first < batch.texts.size(); first = last) {
+    Padded same;
+    same.longest = batch.texts[first]->size();
+    for (; last < batch.texts.size() && batch.texts[last]->size() == same.longest; ++last) same.texts.push_back(batch.texts[last]);
+    const std::vector<float> some = Pooled(same);
+    vectors.insert(vectors.end(), some.begin(), some.end());
   }
   return vectors;
 }
@@ -197,8 +234,9 @@ std::vector<float> Session::Pooled(const Padded& batch) const {
     std::vector<float> vectors(rows * dims);
     for (std::size_t r = 0; r < rows; ++r) {
       float* to = &vectors[r * dims];
+      const std::size_t tokens = batch.texts[r]->size(), left_out = std::min(static_cast<std::size_t>(folder_->unpooled), tokens ? tokens - 1 : 0);
       if (pooled_) std::copy_n(from + r * dims, dims, to);
-      else Pool(folder_->pooling, from + r * longest * dims, batch.texts[r]->size(), dims, to);
+      else Pool(folder_->pooling, from + (r * longest + left_out) * dims, tokens - left_out, dims, to);
     }
     return vectors;
   } catch (const Ort::Exception& e) {

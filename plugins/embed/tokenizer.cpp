@@ -9,6 +9,11 @@ Tokenizer::Tokenizer(const std::string& json, const std::string& file, bool lowe
   char why[512] = "";
   handle_.reset(etl_tokenizer_make(json.data(), json.size(), lower, why, sizeof why));
   if (!handle_) throw ConfigError("model", file + " is no tokenizer that can be used: " + why);
+  try {
+    Call("\xf0\x92\x80\x80", false, false);   // a word of no vocabulary
+  } catch (const Fatal& e) {
+    throw ConfigError("model", std::string("words that it does not know have no token: ") + e.what());
+  }
   // What stands around a text is the same for all texts: seen by the first that has tokens.
   for (const char* text : {"a", "1", ".", "\xe4\xb8\xad"}) {
     const std::vector<Token> bare = Call(text, false, false), full = Call(text, true, false);

@@ -1,5 +1,6 @@
 // Broken models: each is said in one sentence, before the first row is read.
 #include <filesystem>
+#include <set>
 
 #include "lab.h"
 
@@ -8,15 +9,6 @@ using namespace etl::test;
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A message of Protocol Buffers, by hand.
-std::string Varint(std::uint64_t n) {
-  std::string out;
-  for (; n >= 0x80; n >>= 7) out += static_cast<char>(n | 0x80);
-  return out + static_cast<char>(n);
-}
-std::string Field(int number, const std::string& bytes) { return Varint(static_cast<std::uint64_t>(number) << 3 | 2) + Varint(bytes.size()) + bytes; }
-std::string Field(int number, std::uint64_t n) { return Varint(static_cast<std::uint64_t>(number) << 3) + Varint(n); }
 
 /// A tensor that lies in another file.
 std::string External(const std::string& location) { return Field(13, Field(1, "location") + Field(2, location)) + Field(14, 1); }
@@ -80,6 +72,13 @@ TEST_CASE("files that are no models") {
   With("modules.json", R"([{"type":"sentence_transformers.models.Transformer","path":""},{"type":"sentence_transformers.models.LSTM","path":"2_LSTM"}])",
        "modules.json names a module LSTM, which is not supported");
   With("1_Pooling/config.json", R"({"pooling_mode_mean_tokens":true,"pooling_mode_cls_token":true})", "asks for mean and cls at once, which is not supported");
+  With("1_Pooling/config.json", R"({"pooling_mode":["max","lasttoken"]})", "1_Pooling/config.json asks for max and lasttoken at once, which is not supported");
+  With("1_Pooling/config.json", R"({"pooling_mode":"weightedmean"})",
+       "1_Pooling/config.json asks for the pooling \"weightedmean\", which is not supported; there are mean, cls, max and lasttoken");
+  With("1_Pooling/config.json", R"({"pooling_mode_mean_sqrt_len_tokens":true})", "1_Pooling/config.json asks for the pooling \"mean_sqrt_len_tokens\", which is not supported");
+  With("1_Pooling/config.json", R"({"pooling_mode":[]})", "1_Pooling/config.json asks for the pooling \"\", which is not supported");
+  With("modules.json", R"({"0":{"type":"sentence_transformers.models.Transformer","path":""}})", "modules.json is no list of modules");
+  With("modules.json", R"([{"type":"sentence_transformers.models.Pooling","path":"2_Pooling"}])", "modules.json names a module Pooling, but there is no ");
   std::string bytes = whole;
   for (std::size_t i = 0; i < bytes.size(); i += 997) bytes[i] = static_cast<char>(~bytes[i]);
   Job noise;
@@ -136,6 +135,20 @@ TEST_CASE("bytes are refused for vectors of any length") {
   job.Must();
 }
 
+TEST_CASE("a tokenizer or a length that is not the model's is said before the first row") {
+  With("model.onnx", MeanModel(1000), "tokenizer.json has words up to the number 1999, which the model does not know; they do not belong together");
+  Job unsaid;
+  fs::remove(unsaid.model() + "/config.json");
+  fs::remove(unsaid.model() + "/sentence_bert_config.json");
+  Refused(unsaid, "model.onnx takes no text of 512 tokens; say by max_tokens how many it takes");
+  unsaid.Must({"--set", "transform[0].max_tokens=128"});
+  With("config.json", R"({"model_type":"roberta","max_position_embeddings":128})", "127 tokens are more than the 126 positions that ", "max_tokens = 127");
+  std::string tokenizer = ReadFile(ModelFolder("tiny") + "/tokenizer.json");
+  const std::string unknown = R"("unk_token": "[UNK]")";
+  tokenizer.replace(tokenizer.find(unknown), unknown.size(), R"("unk_token": "[NOT]")");
+  With("tokenizer.json", tokenizer, "words that it does not know have no token: ");
+}
+
 TEST_CASE("weights in other files and operators of others are refused wherever they hide") {
   const std::string tensor = External("../../etc/passwd"), graph_with = Field(5, tensor);
   const std::string whole = ReadFile(ModelFolder("tiny") + "/model.onnx");
@@ -156,10 +169,33 @@ TEST_CASE("weights in other files and operators of others are refused wherever t
     With("model.onnx", whole + more, "names the file \"../../etc/passwd\", which is outside of the model's folder", "allow = [\"external_data\"]");
   }
   With("model.onnx", whole + Field(7, Field(5, External("weights.bin"))), "weights.bin, which is not there", "allow = [\"external_data\"]");
+  // What is pinned is all that is read.
+  Job pinned("allow = [\"external_data\"]\nsha256 = \"" + std::string(64, '0') + "\"");
+  pinned.dir.Write("model/model.onnx", whole + Field(7, Field(5, External("weights.bin"))));
+  pinned.Texts({"\"hello\""});
+  std::set<std::string> said;
+  for (const char* weights : {"one", "two"}) {
+    pinned.dir.Write("model/weights.bin", weights);
+    const std::string all = pinned.Fails(), before = "model.onnx with the files that it reads has the SHA-256 ";
+    REQUIRE_MESSAGE(all.find(before) != std::string::npos, all);
+    said.insert(all.substr(all.find(before) + before.size(), 64));
+  }
+  CHECK(said.size() == 2);
   Job link("allow = [\"external_data\"]");
   fs::create_symlink("/etc/passwd", link.model() + "/weights.bin");
   link.dir.Write("model/model.onnx", whole + Field(7, Field(5, External("weights.bin"))));
   Refused(link, "names the file \"weights.bin\", which is outside of the model's folder");
+  // A function that the file itself defines is no operator of others; what it calls may be.
+  const auto function = [](const std::string& domain, const std::string& inside) {
+    return Field(25, Field(1, "Mine") + Field(4, "x") + Field(5, "y") + Field(7, Field(1, "x") + Field(2, "y") + inside) + Field(9, Field(2, 13)) + Field(10, domain));
+  };
+  const std::string call = Field(7, Field(1, Field(1, "input_ids") + Field(2, "unused") + Field(4, "Mine") + Field(7, "my.local"))) + Field(8, Field(1, "my.local") + Field(2, 1));
+  Job local;
+  local.dir.Write("model/model.onnx", whole + call + function("my.local", Field(4, "Identity")));
+  local.Texts({"\"hello\""});
+  local.Must();
+  With("model.onnx", whole + call + function("my.other", Field(4, "Identity")), "needs the custom operator my.local.Mine");
+  With("model.onnx", whole + call + function("my.local", Field(4, "Run") + Field(7, "evil.corp")), "needs the custom operator evil.corp.Run");
   With("model.onnx", whole + Field(7, Field(1, Field(4, "Run") + Field(7, "evil.corp"))), "needs the custom operator evil.corp.Run; if you trust it: allow = [\"custom_ops\"]");
 }
 
@@ -239,6 +275,8 @@ TEST_CASE("a runtime or provider that is not there is said by its name") {
   CHECK(plain.exit_code == 2);
   CHECK_MESSAGE(plain.err.find("p.toml:") != std::string::npos, plain.err);
   CHECK_MESSAGE(plain.err.find("the provider cuda needs libonnxruntime_providers_cuda.so, which is not beside ") != std::string::npos, plain.err);
+  for (const std::string name : {"CPU", "nope", ""}) With("note.txt", "", "there is no provider \"" + name + "\" in ", "provider = \"" + name + "\"");
+  With("note.txt", "", "); there are auto, ", "provider = \"nope\"");
   Job openvino("precision = \"bf16\"");
   Refused(openvino, "the provider openvino needs libonnxruntime_providers_openvino.so, which is not beside ");
   Job runtime("runtime = \"/nowhere/libonnxruntime.so\"");

@@ -1,6 +1,8 @@
 // The cache: a text costs the model once; what is in it is right, whoever was killed.
 #include <sqlite3.h>
 
+#include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -20,6 +22,17 @@ std::vector<std::string> Distinct(int count, int changed = 0) {
   }
   return texts;
 }
+
+/// An SQLite file of the job's folder, open for the test itself.
+struct File {
+  sqlite3* db = nullptr;
+  explicit File(const Job& job, const char* name = "v.db") { REQUIRE(sqlite3_open((job.dir.path() / name).c_str(), &db) == SQLITE_OK); }
+  ~File() { sqlite3_close(db); }
+  void Run(const char* sql) const {
+    CAPTURE(sql);
+    REQUIRE(sqlite3_exec(db, sql, nullptr, nullptr, nullptr) == SQLITE_OK);
+  }
+};
 
 std::int64_t Rows(const Job& job) {
   sqlite3* db = nullptr;
@@ -58,6 +71,13 @@ TEST_CASE("a text is embedded once in a run, wherever it comes again") {
   job.Texts(texts);
   CHECK(Figure(job.Must().err, "model_texts") == 20);
   CHECK(Read(job).size() == 2000);
+  // Also while its vector waits to be written, which takes 512 of them or a second.
+  Job waiting("cache = \"v.db\"");
+  texts.clear();
+  for (int i = 0; i < 20'000; ++i) texts.push_back("\"" + Words(4 + i % 50) + "\"");
+  waiting.Texts(texts);
+  CHECK(Figure(waiting.Must().err, "model_texts") == 50);
+  CHECK(Read(waiting).size() == 20'000);
 }
 
 TEST_CASE("another model, tokenizer, pooling, prefix or length finds nothing in the cache") {
@@ -73,22 +93,116 @@ TEST_CASE("another model, tokenizer, pooling, prefix or length finds nothing in 
   CHECK(Figure(job.Must().err, "model_texts") == 50);
 }
 
-TEST_CASE("the cache stays below its limit, and keeps what was used last") {
-  Job job("cache = \"v.db\"\ncache_limit = \"1MiB\"");
-  job.Texts(Distinct(6000));   // 256 bytes each and their keys: more than a MiB
+TEST_CASE("the cache and its log stay below the limit, and a larger one shrinks to it") {
+  Job job("cache = \"v.db\"");
+  const auto bytes = [&](const char* name) {
+    std::error_code none;
+    const auto size = std::filesystem::file_size(job.dir.path() / name, none);
+    return none ? 0 : size;
+  };
+  job.Texts(Distinct(6000));   // 256 bytes each and their keys: almost 2 MiB
   job.Must();
-  const auto bytes = std::filesystem::file_size(job.dir.path() / "v.db");
-  CHECK(bytes <= (1 << 20) + 65536);
-  CHECK(Rows(job) > 1000);
+  CHECK(bytes("v.db") > 3 << 19);
+  CHECK(Rows(job) == 6000);
+  const std::vector<std::string> limited = {"--set", "transform[0].cache_limit=\"1MiB\""};
+  job.Texts(Distinct(1));
+  job.Must(limited);
+  CHECK(bytes("v.db") <= 1 << 20);
+  CHECK(Rows(job) > 1900);
+  job.Texts(Distinct(4000));
+  std::atomic<bool> done{false};
+  std::uintmax_t most = 0;
+  std::thread watch([&] {
+    for (; !done; std::this_thread::yield()) most = std::max(most, bytes("v.db") + bytes("v.db-wal"));
+  });
+  const Finished ran = job.Run(limited);
+  done = true;
+  watch.join();
+  INFO(ran.err);
+  CHECK(ran.exit_code == 0);
+  CHECK(most <= 1 << 20);
+  CHECK(Rows(job) > 1900);
 }
 
-TEST_CASE("a file that is no cache is said before the first row") {
+TEST_CASE("what each run uses stays in a full cache, and what one run used goes") {
+  Job job("cache = \"v.db\"\ncache_limit = \"1MiB\"");
+  for (int run = 0; run < 5; ++run) {
+    std::vector<std::string> texts;
+    for (int i = 0; i < 800; ++i) {
+      texts.push_back("\"the data " + std::to_string(i) + "\"");
+      texts.push_back("\"hello world " + std::to_string(run * 1000 + i) + "\"");
+    }
+    job.Texts(texts);
+    CAPTURE(run);
+    CHECK(Figure(job.Must().err, "cache_hits") == (run ? 800 : 0));
+  }
+}
+
+TEST_CASE("a cache that cannot be used is said by the check, and before the first row") {
+  const auto refused = [](Job& job, const std::string& expected) {
+    job.Texts(Distinct(3));
+    for (const char* verb : {"check", "run"}) {
+      const Finished ran = job.Run(std::string(verb) == "check" ? std::vector<std::string>{"--connect"} : std::vector<std::string>{}, verb);
+      CAPTURE(verb);
+      INFO(expected, "\n", ran.err, ran.out);
+      CHECK(ran.exit_code > 0);
+      CHECK((ran.err + ran.out).find(expected) != std::string::npos);
+    }
+  };
+  Job noise("cache = \"v.db\"");
+  noise.dir.Write("v.db", std::string(5000, 'x'));
+  refused(noise, "v.db cannot be used: file is not a database");
+  Job nowhere("cache = \"none/v.db\"");
+  refused(nowhere, "none/v.db cannot be used: its folder is not there, or may not be written");
+  Job other("cache = \"v.db\"");
+  File(other).Run("CREATE TABLE vectors (id INTEGER, x REAL)");
+  refused(other, "v.db cannot be used: its table vectors is another's");
+  Job cut("cache = \"v.db\"");
+  cut.Texts(Distinct(500));
+  cut.Must();
+  std::filesystem::resize_file(cut.dir.path() / "v.db", 8192);
+  refused(cut, "v.db cannot be used: database disk image is malformed; it may be deleted");
+  Job none("cache = \"v.db\"");
+  none.Texts(Distinct(3));
+  CHECK(none.Run({"--connect"}, "check").exit_code == 0);
+  CHECK(!std::filesystem::exists(none.dir.path() / "v.db"));
+}
+
+TEST_CASE("a vector that the disk has changed is made again") {
   Job job("cache = \"v.db\"");
-  job.dir.Write("v.db", std::string(5000, 'x'));
-  job.Texts(Distinct(3));
-  const std::string said = job.Fails();
-  INFO(said);
-  CHECK(said.find("v.db cannot be used: file is not a database") != std::string::npos);
+  job.Texts(Distinct(40));
+  job.Must();
+  const auto right = Read(job);
+  {
+    const File file(job);
+    for (const std::int64_t row : {3, 17}) {
+      sqlite3_blob* blob = nullptr;
+      REQUIRE(sqlite3_blob_open(file.db, "main", "vectors", "vector", row, 1, &blob) == SQLITE_OK);
+      CHECK(sqlite3_blob_bytes(blob) == 64 * 4 + 8);
+      CHECK(sqlite3_blob_write(blob, "?", 1, 100) == SQLITE_OK);
+      sqlite3_blob_close(blob);
+    }
+    // A row of a version that wrote no sum.
+    file.Run("UPDATE vectors SET vector = substr(vector, 1, 256) WHERE rowid = 5");
+  }
+  const Finished ran = job.Must();
+  CHECK(Figure(ran.err, "model_texts") == 2);
+  CHECK(ran.err.find("v.db has damaged vectors; their texts go to the model again") != std::string::npos);
+  for (const auto& [id, row] : Read(job)) CHECK(Cosine(row.vector, right.at(id).vector) >= 0.999999);
+  CHECK(Figure(job.Must().err, "model_texts") == 0);
+}
+
+TEST_CASE("a cache that another holds keeps a run for seconds, not for ever") {
+  Job job("cache = \"v.db\"");
+  job.Texts(Distinct(20));
+  job.Must();
+  const File file(job);
+  file.Run("BEGIN IMMEDIATE");
+  job.Texts(Distinct(40));
+  const Finished ran = job.Must();
+  CHECK(Figure(ran.err, "cache_hits") == 20);
+  CHECK(ran.err.find("v.db can no longer be written, later runs embed these texts again: database is locked") != std::string::npos);
+  CHECK(Read(job).size() == 40);
 }
 
 TEST_CASE("two runs share a cache") {

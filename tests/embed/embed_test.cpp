@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <random>
+#include <set>
 
 #include "lab.h"
 
@@ -79,6 +80,21 @@ TEST_CASE("a text's vector does not depend on those beside it") {
   const auto a = Read(many), b = Read(alone);
   REQUIRE(a.size() == 600);
   for (const auto& [id, row] : a) CHECK(Cosine(row.vector, b.at(id).vector) >= 0.99999);
+}
+
+TEST_CASE("padding has no part in the vector of a model without an attention mask") {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 100; ++i) texts.push_back(Quoted(Words(1 + i * 7 % 60, i)));
+  Job many("sessions = 1"), alone("batch_tokens = 1\nsessions = 1\nthreads = 1");
+  for (Job* j : {&many, &alone}) {
+    j->dir.Write("model/model.onnx", MeanModel());
+    j->Texts(texts);
+    j->Must();
+  }
+  const auto a = Read(many), b = Read(alone);
+  REQUIRE(a.size() == 100);
+  REQUIRE(a.at("0").vector.size() == 8);
+  for (const auto& [id, row] : a) CHECK(Cosine(row.vector, b.at(id).vector) >= 0.9999999);
 }
 
 TEST_CASE("what truncation loses is counted to the token, and marked") {
@@ -416,6 +432,41 @@ TEST_CASE("pooling and length are the folder's unless the pipeline says otherwis
   folder.Must();
   for (const char* other : {"mean", "max", "last"}) CHECK(Cosine(by["cls"], by[other]) < 0.9999);
   for (std::size_t i = 0; i < 64; ++i) CHECK(by["max"][i] >= by["mean"][i]);
+  // As sentence-transformers names them since its version 6.
+  for (const auto& [mode, name] : std::map<std::string, std::string>{{"\"lasttoken\"", "last"}, {"\"cls\"", "cls"}, {"[\"max\"]", "max"}, {"\"mean\"", "mean"}}) {
+    CAPTURE(mode);
+    Job job;
+    job.dir.Write("model/1_Pooling/config.json", R"({"embedding_dimension": 64, "pooling_mode": )" + mode + "}");
+    job.Texts({Quoted(Words(20))});
+    job.Must();
+    CHECK(Read(job).at("0").vector == by[name]);
+  }
+}
+
+TEST_CASE("a model is found in the Hub's cache of links, and in the older layout with 0_Transformer") {
+  Job plain("normalize = true");
+  plain.Texts({Quoted(Words(200))});
+  plain.Must();
+  const auto vector = Read(plain).at("0").vector;
+  for (const char* file : {"onnx/model_O2.onnx", "model_O2.onnx"}) {
+    Job links("normalize = true\nfile = \"" + std::string(file) + "\"");
+    fs::create_directory(links.dir.path() / "blobs");
+    fs::create_directory(links.model() + "/onnx");
+    fs::rename(links.model() + "/model.onnx", links.dir.path() / "blobs/1234");
+    fs::create_symlink("../../blobs/1234", links.model() + "/onnx/model_O2.onnx");
+    links.Texts({Quoted(Words(200))});
+    CAPTURE(file);
+    links.Must();
+    CHECK(Read(links).at("0").vector == vector);
+  }
+  Job older;
+  fs::create_directory(older.model() + "/0_Transformer");
+  for (const char* name : {"model.onnx", "tokenizer.json", "config.json", "sentence_bert_config.json"}) fs::rename(older.model() + "/" + name, older.model() + "/0_Transformer/" + name);
+  older.dir.Write("model/modules.json", R"([{"type":"sentence_transformers.models.Transformer","path":"0_Transformer"},{"type":"sentence_transformers.models.Pooling","path":"1_Pooling"},
+    {"type":"sentence_transformers.models.Normalize","path":"2_Normalize"}])");
+  older.Texts({Quoted(Words(200))});
+  CHECK(older.Must().err.find("1 of 1 texts cut at 128 tokens") != std::string::npos);
+  CHECK(Read(older).at("0").vector == vector);
 }
 
 TEST_CASE("do_lower_case lowers texts before all else, and chunks keep the text as it was") {
@@ -477,7 +528,12 @@ TEST_CASE("dense layers stand behind the pooling") {
   tensors["linear.bias"][2] = 1;
   dense.dir.Write("model/2_Dense/model.safetensors", Tensors(tensors));
   std::filesystem::remove_all(dense.dir.path() / ".etl");
-  CHECK(Fingerprint(dense.Must().err) != first);
+  const std::string second = Fingerprint(dense.Must().err);
+  CHECK(second != first);
+  // So is one that leaves out the bias, which its file has all the same.
+  dense.dir.Write("model/2_Dense/config.json", R"({"in_features":64,"out_features":3,"bias":false,"activation_function":"torch.nn.modules.activation.Tanh"})");
+  std::filesystem::remove_all(dense.dir.path() / ".etl");
+  CHECK(Fingerprint(dense.Must().err) != second);
 }
 
 TEST_CASE("a prefix goes before each text, by its name or as it is") {
@@ -491,6 +547,52 @@ TEST_CASE("a prefix goes before each text, by its name or as it is") {
   CHECK(Cosine(Read(named).at("0").vector, Read(whole).at("0").vector) >= 0.999999);
   CHECK(Cosine(Read(given).at("0").vector, Read(whole).at("0").vector) >= 0.999999);
   CHECK(Cosine(Read(default_named).at("0").vector, Read(whole).at("1").vector) >= 0.999999);
+}
+
+TEST_CASE("a pooling without the prompt leaves out the prefix's tokens and what stands before them") {
+  std::map<std::string, std::vector<float>> with, without;
+  std::set<std::string> fingerprints;
+  for (const std::string pooling : {"mean", "cls", "max", "lasttoken"}) {
+    for (const bool include : {true, false}) {
+      Job job("prefix = \"hello \"");
+      job.dir.Write("model/1_Pooling/config.json", R"({"pooling_mode": ")" + pooling + R"(", "include_prompt": )" + (include ? "true}" : "false}"));
+      job.Texts({"\"world\"", Quoted(Words(20))});
+      fingerprints.insert(Fingerprint(job.Must().err));
+      (include ? with : without)[pooling] = Read(job).at("0").vector;
+    }
+  }
+  CHECK(fingerprints.size() == 8);
+  // [CLS] hello world [SEP]: the last two are left.
+  CHECK(without["lasttoken"] == with["lasttoken"]);
+  const std::vector<float>&world = without["cls"], &sep = with["lasttoken"], &cls = with["cls"];
+  for (std::size_t i = 0; i < 64; ++i) {
+    CHECK(without["mean"][i] == doctest::Approx((world[i] + sep[i]) / 2).epsilon(1e-5));
+    CHECK(without["max"][i] == std::max(world[i], sep[i]));
+    CHECK(with["max"][i] >= std::max(world[i], cls[i]));
+  }
+  CHECK(Cosine(world, cls) < 0.999);
+}
+
+TEST_CASE("truncate_dim keeps the first numbers, and scales them again only where the pipeline says so") {
+  const auto vector = [](bool cut, const std::string& options) {
+    Job job(options);
+    job.dir.Write("model/modules.json", R"([{"type":"sentence_transformers.models.Pooling","path":"1_Pooling"},{"type":"sentence_transformers.models.Normalize","path":"2_Normalize"}])");
+    job.dir.Write("model/config_sentence_transformers.json", cut ? R"({"truncate_dim": 16})" : R"({"truncate_dim": null})");
+    job.Texts({"\"data\"", Quoted(Words(20))});
+    const std::string said = job.Must().err;
+    return std::pair(Read(job).at("1").vector, Fingerprint(said));
+  };
+  const auto [whole, whole_name] = vector(false, "");
+  const auto [cut, cut_name] = vector(true, "");
+  const auto [again, again_name] = vector(true, "normalize = true");
+  REQUIRE(whole.size() == 64);
+  CHECK(cut == std::vector<float>(whole.begin(), whole.begin() + 16));
+  REQUIRE(again.size() == 16);
+  CHECK(Cosine(again, cut) >= 0.9999999);
+  double length = 0;
+  for (const float f : again) length += static_cast<double>(f) * static_cast<double>(f);
+  CHECK(length == doctest::Approx(1).epsilon(1e-5));
+  CHECK(std::set<std::string>{whole_name, cut_name, again_name}.size() == 3);
 }
 
 TEST_CASE("bf16 is computed by openvino where it is asked for, and is another model") {
@@ -513,4 +615,26 @@ TEST_CASE("bf16 is computed by openvino where it is asked for, and is another mo
   for (const auto& [id, row] : rows[1]) least = std::min(least, Cosine(row.vector, rows[0].at(id).vector));
   CHECK(least >= 0.9995);
   CHECK(least < 0.9999999);   // or it was no bfloat16
+}
+
+TEST_CASE("vectors in another form, or of a provider that is told something, are others to a sink") {
+  const auto told = [](const std::string& options) {
+    Job job(options);
+    job.Texts({"\"hello\""});
+    const std::string toml = ReadFile((job.dir.path() / "p.toml").string());
+    job.dir.Write("p.toml", toml.substr(0, toml.find("[[sink]]")) + "[[sink]]\ntype = \"told\"\nprefix = \"TOLD \"\n");
+    const std::string said = job.Must({"--plugin-dir", ETL_BUILD_DIR "/tests/plugins"}).err;
+    if (options.empty()) CHECK(Fingerprint(said) == said.substr(said.find("TOLD ") + 5, 32));
+    REQUIRE(said.find("TOLD ") != std::string::npos);
+    return said.substr(said.find("TOLD ") + 5, 32);
+  };
+  std::set<std::string> all;
+  for (const char* options : {"", "element = \"float32\"", "element = \"float16\"", "normalize = true", "normalize = true\nelement = \"int8\"", "element = \"binary\""}) {
+    all.insert(told(options));
+  }
+  CHECK(all.size() == 5);   // the first two are one
+  if (!HasOpenVino()) return;
+  const std::string openvino = "provider = \"openvino\"\nruntime = \"" + OpenVino() + "\"\n";
+  for (const char* options : {"", "provider_options = { num_streams = \"1\" }", "provider_options = { num_streams = \"2\" }"}) all.insert(told(openvino + options));
+  CHECK(all.size() == 7);   // another provider alone is the same model
 }

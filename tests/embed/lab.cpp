@@ -135,6 +135,32 @@ std::string Tensors(const std::map<std::string, std::vector<float>>& all) {
   return std::string(reinterpret_cast<const char*>(&size), sizeof size) + header + data;
 }
 
+namespace {
+std::string Varint(std::uint64_t n) {
+  std::string out;
+  for (; n >= 0x80; n >>= 7) out += static_cast<char>(n | 0x80);
+  return out + static_cast<char>(n);
+}
+}  // namespace
+
+std::string Field(int number, const std::string& bytes) { return Varint(static_cast<std::uint64_t>(number) << 3 | 2) + Varint(bytes.size()) + bytes; }
+std::string Field(int number, std::uint64_t n) { return Varint(static_cast<std::uint64_t>(number) << 3) + Varint(n); }
+
+std::string MeanModel(std::uint64_t words) {
+  std::vector<float> numbers;
+  for (std::uint64_t i = 0; i < words * 8; ++i) numbers.push_back(static_cast<float>(std::sin(static_cast<double>(i * i % 1009))));
+  const std::string raw(reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof numbers[0]);
+  const std::string table = Field(1, words) + Field(1, 8) + Field(2, 1) + Field(8, "table") + Field(9, raw);
+  const auto open = [](const std::string& name) { return Field(1, Field(2, name)); };
+  const auto value = [](const std::string& name, std::uint64_t type, const std::string& dims) { return Field(1, name) + Field(2, Field(1, Field(1, type) + Field(2, dims))); };
+  const std::string gather = Field(1, "table") + Field(1, "input_ids") + Field(2, "all") + Field(4, "Gather");
+  const std::string mean = Field(1, "all") + Field(2, "mean") + Field(4, "ReduceMean") + Field(5, Field(1, "axes") + Field(8, 1) + Field(20, 7)) +
+                           Field(5, Field(1, "keepdims") + Field(3, 0) + Field(20, 2));
+  const std::string graph = Field(1, gather) + Field(1, mean) + Field(2, "mean") + Field(5, table) + Field(11, value("input_ids", 7, open("batch") + open("sequence"))) +
+                            Field(12, value("mean", 1, open("batch") + Field(1, Field(1, 8))));
+  return Field(1, 8) + Field(7, graph) + Field(8, Field(2, 13));
+}
+
 std::string Words(int count, int from) {
   static const char* const kWords[] = {"the", "of", "and", "to", "in", "is", "hello", "world", "test", "data", "stream", "a"};
   std::string text;

@@ -2,6 +2,7 @@
 #pragma once
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <fstream>
 #include <map>
 #include <string>
@@ -59,6 +60,13 @@ inline constexpr auto kWithDense = R"([{"type":"sentence_transformers.models.Tra
   {"type":"sentence_transformers.models.Dense","path":"2_Dense"}])";
 /// A file of safetensors, each tensor of one dimension.
 std::string Tensors(const std::map<std::string, std::vector<float>>& all);
+
+/// Fields of a message of Protocol Buffers, by hand.
+std::string Field(int number, const std::string& bytes);
+std::string Field(int number, std::uint64_t n);
+/// An ONNX model of the tiny one's vocabulary without an attention mask: gives the mean of 8 numbers of each token, or of the first `words` of them.
+/// A text's vector is what it should be only where no padding stands behind it.
+std::string MeanModel(std::uint64_t words = 2000);
 
 /// So many words that are one token each in the tiny model's vocabulary.
 std::string Words(int count, int from = 0);

@@ -1,5 +1,5 @@
 // A source of another maker, which gives the lines of a file as they are, not all of them UTF-8, and the number that each begins with,
-// infinity and NaN too.
+// infinity and NaN too.  And a sink that says what it is told of a vector.
 #include <etl/sdk.h>
 
 #include <cstdlib>
@@ -31,6 +31,20 @@ class Lines : public etl::Source {
   bool done_ = false;
 };
 
+class Told : public etl::Sink {
+ public:
+  static constexpr auto kType = "told";
+  static constexpr auto kSummary = "Says the fingerprint of the column vector.";
+  std::string prefix;
+  static auto Options() { return etl::Options(etl::Option("prefix", &Told::prefix, "Said before it.")); }
+  void Open(const ArrowSchema& in, std::string_view) override {
+    for (std::int64_t i = 0; i < in.n_children; ++i) {
+      if (std::string_view(in.children[i]->name) == "vector") host.Info(prefix + etl::MetadataValue(*in.children[i], "etl.fingerprint"));
+    }
+  }
+  etl::Written Write(const etl::Rows&) override { return etl::Written::kSettled; }
+};
+
 }  // namespace
 
-ETL_PLUGIN("test.lines", "1.0.0", "Apache-2.0", Lines)
+ETL_PLUGIN("test.lines", "1.0.0", "Apache-2.0", Lines, Told)
