@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::size_t kMostShards = 256;
 constexpr double kWorthHalving = 4;       // requests left
-constexpr std::int64_t kFar = 1LL << 62;  // seconds: no time, and sums of two are numbers still
 
 std::string Number(std::int64_t n) { return std::to_string(n); }
 
@@ -67,9 +66,7 @@ void ClickhouseSource::FindShards() {
 ClickhouseSource::Bounds ClickhouseSource::GivenBounds() const {
   const auto given = [this](const std::string& text, const char* option) -> std::optional<std::int64_t> {
     if (text.empty()) return std::nullopt;
-    const std::int64_t t = ParseTime(text, option);
-    if (t < -kFar || t > kFar) throw ConfigError(option, "\"" + text + "\" is too far away");
-    return AlignUp(t, table_.grain());
+    return AlignUp(ParseTime(text, option), table_.grain());
   };
   const Bounds b{given(from, "from"), given(to, "to")};
   if (b.from && b.to && *b.from > *b.to) throw ConfigError("to", "it lies before from");
@@ -161,9 +158,7 @@ void ClickhouseSource::PlanLimited(bool fresh, std::string_view state) {
     }
   } else {
     FindShards();
-    Bounds given = GivenBounds();
-    if (has_manifest_ && !given.from && !given.to) given = {manifest_.from, manifest_.to};
-    want_ = FindBounds(given);
+    want_ = FindBounds(GivenBounds());
   }
   std::int64_t left = 0;
   for (const std::string& name : shard_names_) {
@@ -237,17 +232,19 @@ std::int64_t ClickhouseSource::SliceEnd(const std::string& shard, std::int64_t t
 double ClickhouseSource::Work(const std::string& shard, std::int64_t begin, std::int64_t end) const {
   const auto s = shards_.find(shard);
   if (s == shards_.end() || end <= begin) return 0;
+  const auto expected = [&](std::int64_t a, std::int64_t b) {   // where nothing is, a week is a request
+    return a < b ? s->second.rates.Expect(a, b) / static_cast<double>(max_rows_per_request) + static_cast<double>(b - a) / 86400 / 7 : 0.0;
+  };
   if (has_manifest_) {   // slices that end there: so a piece is divided between two
     const auto m = manifest_.shards.find(shard.empty() || shard[0] != '=' ? shard : shard.substr(1));
     if (m != manifest_.shards.end()) {
       const auto after = [&](std::int64_t t) { return std::upper_bound(m->second.begin(), m->second.end(), t, [](std::int64_t x, const Slice& y) { return x < y.to; }); };
-      double requests = 0;
+      double requests = expected(begin, std::min(end, manifest_.from)) + expected(std::max(begin, manifest_.to), end);
       for (auto i = after(begin); i != after(end); ++i) requests += static_cast<double>(i->rows / max_rows_per_request + 1);
       return requests;
     }
   }
-  const double rows = s->second.rates.Expect(begin, end) / static_cast<double>(max_rows_per_request);
-  return rows + static_cast<double>(end - begin) / 86400 / 7;   // where nothing is expected, a week is a request
+  return expected(begin, end);
 }
 
 bool ClickhouseSource::NextPiece(Split& out, std::string& state) {

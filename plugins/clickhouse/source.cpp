@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 
 namespace etl::clickhouse {
 namespace {
@@ -41,7 +41,7 @@ detail::DeclaredList ClickhouseSource::Options() {
           Option("slice", &S::slice, "How much time the first request covers, while nothing is known.").Range("1s..365d").Tuning(),
           Option("shard_by", &S::shard_by, "A column by whose values the table is read in parts, besides time."),
           Option("shard_values", &S::shard_values, "Its values; the server is asked if not given. Rows with others are read as one more part."),
-          Option("manifest", &S::manifest, "Slices that 'etl plan --write' has found, to be followed.").Path().Tuning(),
+          Option("manifest", &S::manifest, "Slices that 'etl plan --write' has found, to be followed; what lies outside of them is read as well.").Path().Tuning(),
           Option("expand", &S::expand, "Read only the time that no complete run has read yet, up to the last row that is over by the server's clock."),
           Option("overlap", &S::overlap, "With expand: how much before each end of what was read is read again, for rows that came late; of dates whole days.").Range("0s..365d").Tuning(),
           Option("requests_per_second", &S::requests_per_second, "Most requests a second, of all readers; 0: no limit.").Range("0..100000").Tuning(),
@@ -76,8 +76,9 @@ void ClickhouseSource::Check() {
 void ClickhouseSource::LoadManifest() {
   if (manifest.empty()) return;
   std::ifstream file(manifest, std::ios::binary);
-  if (!file) throw ConfigError("manifest", "\"" + manifest + "\" cannot be opened");
-  manifest_ = FromJson(std::string(std::istreambuf_iterator<char>(file), {}));
+  std::ostringstream text;
+  if (!file || !(text << file.rdbuf())) throw ConfigError("manifest", "\"" + manifest + "\" cannot be read");
+  manifest_ = FromJson(text.str());
   if (manifest_.table != table || manifest_.time_column != time_column || manifest_.shard_by != shard_by) {
     throw ConfigError("manifest", "it was made for table \"" + manifest_.table + "\" by \"" + manifest_.time_column + "\"" +
                                       (manifest_.shard_by.empty() ? "" : " in parts of \"" + manifest_.shard_by + "\"") + ", and this is another");

@@ -58,7 +58,10 @@ std::string TimeText(std::int64_t seconds) {
 std::int64_t ParseTime(const std::string& text, const char* option) {
   char* end = nullptr;
   const long long number = std::strtoll(text.c_str(), &end, 10);
-  if (!text.empty() && *end == 0) return number;
+  if (!text.empty() && *end == 0) {
+    if (number < -kFar || number > kFar) throw ConfigError(option, "\"" + text + "\" is too far away");
+    return number;
+  }
   int y = 0, m = 0, d = 0, h = 0, min = 0, s = 0, used = 0;
   char separator = 0;
   const bool date = std::sscanf(text.c_str(), "%4d-%2d-%2d%n", &y, &m, &d, &used) == 3;

@@ -1,0 +1,92 @@
+// What options and manifests say, and what is refused of them: nothing is cut without a word, and nothing comes twice.
+#include "lab.h"
+
+#include <filesystem>
+
+using namespace etl::test;
+
+namespace {
+
+const std::string kTarget = "type = \"sqlite\"\npath = \"out.db\"\ntable = \"t\"";
+
+std::string Limited(const Store& store, const std::string& more, int limit = 300, const std::string& url = "") {
+  return store.Options(url) + "table = \"t\"\ntime_column = \"ts\"\nmax_rows_per_request = " + std::to_string(limit) + "\n" + more + "\n";
+}
+
+std::string Sql(const Pull& pull, const std::string& what) {
+  const Finished f = RunProcess({{"sqlite3", pull.dir / "out.db", what}});
+  return f.out.substr(0, f.out.find('\n'));
+}
+
+Finished Good(const Pull& pull, const std::vector<std::string>& more = {}) {
+  const Finished f = pull.Run(more);
+  CHECK_MESSAGE(f.exit_code == 0, f.err);
+  return f;
+}
+
+void Says(const Finished& f, int code, const std::string& what) {
+  CHECK_MESSAGE(f.exit_code == code, f.err);
+  CHECK_MESSAGE(f.err.find(what) != std::string::npos, f.err);
+}
+
+/// `count` rows from second `first` on, one a second, with ids from `id` on.
+void Insert(const Store& store, std::int64_t count, std::int64_t first, std::int64_t id) {
+  store.Run("INSERT INTO t SELECT toDateTime(" + std::to_string(1'709'251'200 + first) + " + number), toUInt32(" + std::to_string(id) + " + number), 'v' FROM (SELECT number FROM system.numbers LIMIT " +
+            std::to_string(count) + ")");
+}
+
+}  // namespace
+
+TEST_CASE("rows before and behind the slices of a manifest are read as well") {
+  for (const std::string& name : kStores) {
+    const Store store(name);
+    for (const std::string more : {"expand = true", "readers = 3"}) {
+      CAPTURE(name);
+      CAPTURE(more);
+      store.Rows(3300, "number");
+      const Pull pull(Limited(store, more + "\nmanifest = \"slices.json\""), kTarget);
+      CHECK(pull.Run({"--write", "slices.json"}, "plan").exit_code == 0);
+      Good(pull);
+      CHECK(Sql(pull, "SELECT count(*), count(DISTINCT id), max(id) FROM t") == "3300|3300|3299");
+      Insert(store, 300, 3300, 3300);
+      Insert(store, 7, -100, 3600);
+      Good(pull);
+      const bool expands = more == "expand = true";
+      CHECK(Sql(pull, "SELECT count(*), count(DISTINCT id), max(id) FROM t") == (expands ? "3607|3607|3606" : "6907|3607|3606"));
+    }
+  }
+}
+
+TEST_CASE("a manifest that was damaged is refused by its name, and one of an empty range leaves nothing out") {
+  const Store store("ch18");
+  store.Rows(2000, "number");
+  const Pull pull(Limited(store, "manifest = \"slices.json\""));
+  const auto manifest = [&](const std::string& to, const std::string& shards, const std::string& from = "2024-03-01") {
+    pull.dir.Write("slices.json", "{\"etl_manifest\": 1, \"table\": \"t\", \"time_column\": \"ts\", \"shard_by\": \"\", \"limit\": 300, \"from\": \"" + from + "\", \"to\": \"" + to + "\", \"shards\": [" + shards + "]}");
+  };
+  const auto shard = [](const std::string& slices, const std::string& name = "") { return "{\"shard\": \"" + name + "\", \"slices\": [" + slices + "]}"; };
+  const auto slice = [](const std::string& from, const std::string& to, int rows = 1) {
+    return "{\"from\": \"" + from + "\", \"to\": \"" + to + "\", \"rows\": " + std::to_string(rows) + "}";
+  };
+  const std::string far = "9223372036854775807", day = slice("2024-03-01", "2024-03-02");
+  const std::vector<std::pair<std::function<void()>, std::string>> wrongs = {
+      {[&] { manifest(far, shard(slice("-" + far, far)), "-" + far); }, "is too far away"},
+      {[&] { manifest("2024-02-29", shard("")); }, "lies before"},
+      {[&] { manifest("2024-03-02", shard(slice("2024-03-01", "2024-03-02", -1))); }, "fewer than none"},
+      {[&] { manifest("2024-03-02", shard(day) + "," + shard(day)); }, "twice"},
+      {[&] { manifest("2024-03-02", shard(day) + "," + shard(day, "x")); }, "no \"shard_by\""},
+      {[&] { manifest("2024-03-03", shard(day)); }, "end before"},
+      {[&] { std::filesystem::remove(pull.dir / "slices.json"); }, "cannot be read"},
+      {[&] { std::filesystem::create_directory(pull.dir / "slices.json"); }, "cannot be read"}};
+  for (const auto& [make, what] : wrongs) {
+    make();
+    CAPTURE(what);
+    const Finished f = pull.Run();
+    Says(f, 4, what);
+    CHECK(f.err.find("\"manifest\"") != std::string::npos);
+  }
+  std::filesystem::remove(pull.dir / "slices.json");
+  manifest("2024-03-01", shard(""));
+  Good(pull);
+  CHECK(pull.Numbers() == UpTo(2000));
+}
