@@ -3,6 +3,8 @@
 #include <etl/pack.h>
 
 #include <algorithm>
+#include <cctype>
+#include <charconv>
 #include <iterator>
 #include <utility>
 
@@ -35,6 +37,30 @@ bool Repeats(const Page& page, const Page& next, const std::vector<ReadColumn>& 
   return false;
 }
 
+/// A number as the server writes it, if a column of integers of this type holds it.
+std::optional<std::string> WholeNumber(const std::string& text, const std::string& type) {
+  const char* const stop = text.data() + text.size();
+  const auto parse = [&](auto& n) {
+    const auto [end, fault] = std::from_chars(text.data(), stop, n);
+    return fault == std::errc() && end == stop;
+  };
+  const int bits = std::atoi(type.c_str() + (type[0] == 'U' ? 4 : 3));
+  std::uint64_t plain = 0;
+  std::int64_t n = 0;
+  if (type[0] == 'U') return parse(plain) && (bits == 64 || plain >> bits == 0) ? std::optional(std::to_string(plain)) : std::nullopt;
+  return parse(n) && n >> (bits - 1) == n >> 63 ? std::optional(std::to_string(n)) : std::nullopt;
+}
+
+/// What is the same for two values that the server takes for one.
+std::string Alike(std::string value, const std::string& type) {
+  if (type == "UUID") {
+    std::erase(value, '-');
+    std::transform(value.begin(), value.end(), value.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  }
+  if (type.rfind("FixedString", 0) == 0) value.erase(value.find_last_not_of('\0') + 1);
+  return value;
+}
+
 }  // namespace
 
 void ClickhouseSource::FindShards() {
@@ -53,9 +79,15 @@ void ClickhouseSource::FindShards() {
     std::sort(values.begin(), values.end());
   }
   if (values.size() > kMostShards) throw ConfigError("shard_by", "the column has more than " + std::to_string(kMostShards) + " values; name another, or the largest in shard_values");
-  const bool number = table_.sharding.column.kind == KeyColumn::Kind::kInt;
-  for (const std::string& v : values) {
-    if (number && (v.empty() || v.find_first_not_of("-0123456789") != std::string::npos)) throw ConfigError("shard_values", "\"" + v + "\" is no value of a column of numbers");
+  const std::string& type = table_.sharding.type;
+  std::set<std::string> seen;
+  for (std::string& v : values) {
+    if (table_.sharding.column.kind == KeyColumn::Kind::kInt) {
+      const auto n = WholeNumber(v, type);
+      if (!n) throw ConfigError("shard_values", "\"" + v + "\" is no value of a column of type " + type);
+      v = *n;
+    }
+    if (const auto [same, fresh] = seen.insert(Alike(v, type)); !fresh) throw ConfigError("shard_values", "\"" + *same + "\" is listed twice: its rows would come twice");
     shard_names_.push_back("=" + v);
   }
   table_.sharding.values = values;
@@ -165,6 +197,7 @@ void ClickhouseSource::PlanLimited(bool fresh, std::string_view state) {
     Shard& shard = shards_.emplace(name, Shard()).first->second;
     shard.rates = FirstRates();
     if (const auto k = known.find(name); k != known.end()) shard = k->second;
+    else if (const auto others = known.find("*"); fresh && others != known.end()) shard.done = others->second.done;   // a new value: its rows were read there
     Intervals missing;
     if (fresh) {
       if (!expand) shard.done.clear();

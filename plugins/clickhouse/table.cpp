@@ -227,6 +227,7 @@ void Table::SetSharding(Connection& connection, const std::string& column) {
   while (type.rfind("Nullable(", 0) == 0 || type.rfind("LowCardinality(", 0) == 0) type = type.substr(type.find('(') + 1, type.size() - type.find('(') - 2);
   sharding.column = KeyColumn();
   sharding.column.name = column;
+  sharding.type = type;
   const bool number = FitsKey(type, sharding.column) && sharding.column.kind == KeyColumn::Kind::kInt;
   const std::string head = Head(type);
   if (!number && head != "String" && head != "FixedString" && head != "Enum8" && head != "Enum16" && head != "UUID") {

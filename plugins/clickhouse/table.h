@@ -24,6 +24,7 @@ bool FitsKey(const std::string& type, KeyColumn& out);
 /// A part of the table by the value of one column.  Its name: "" is all, "=x" the rows where it is x, "*" the rows of no other shard.
 struct Sharding {
   KeyColumn column;
+  std::string type;                           ///< without Nullable and LowCardinality
   std::vector<std::string> values;
 };
 

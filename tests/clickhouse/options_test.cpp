@@ -90,3 +90,67 @@ TEST_CASE("a manifest that was damaged is refused by its name, and one of an emp
   Good(pull);
   CHECK(pull.Numbers() == UpTo(2000));
 }
+
+TEST_CASE("values of shard_by that are the same one, and those that its type does not hold, are refused") {
+  for (const std::string& name : kStores) {
+    const Store store(name);
+    store.Run("CREATE TABLE t (ts DateTime, id UInt32, u UInt8, i Int8, n Nullable(Int64), w UInt64, g UUID, f FixedString(4), s String) ENGINE = MergeTree ORDER BY ts");
+    store.Run("INSERT INTO t SELECT toDateTime(1709251200 + number), toUInt32(number), toUInt8(44), toInt8(-5), toInt64(-9223372036854775807 - 1), toUInt64(18446744073709551615), "
+              "toUUID('a1b2c3d4-0000-4000-8000-00000000000a'), toFixedString('ab', 4), 'ab' FROM (SELECT number FROM system.numbers LIMIT 500)");
+    const auto run = [&](const std::string& column, const std::string& values) {
+      const Pull pull(Limited(store, "columns = [\"id\"]\nshard_by = \"" + column + "\"\nshard_values = [" + values + "]"));
+      const Finished f = pull.Run();
+      if (f.exit_code == 0) CHECK(pull.Numbers() == UpTo(500));
+      return f;
+    };
+    CAPTURE(name);
+    for (const auto& [column, values] : std::vector<std::pair<std::string, std::string>>{
+             {"id", R"("0", "0")"}, {"id", R"("7", "007")"}, {"s", R"("ab", "x", "ab")"}, {"i", R"("-0", "0")"},
+             {"g", R"("a1b2c3d4-0000-4000-8000-00000000000a", "A1B2C3D4-0000-4000-8000-00000000000A")"}, {"f", R"("ab", "ab\u0000\u0000")"}}) {
+      CAPTURE(column);
+      Says(run(column, values), 4, "is listed twice");
+    }
+    for (const auto& [column, value] : std::vector<std::pair<std::string, std::string>>{
+             {"u", "300"}, {"u", "-1"}, {"u", "-"}, {"u", ""}, {"u", "4x"}, {"i", "128"}, {"i", "251"}, {"i", "-129"}, {"n", "9223372036854775808"}, {"w", "18446744073709551616"}}) {
+      CAPTURE(column);
+      CAPTURE(value);
+      Says(run(column, "\"" + value + "\""), 4, "is no value of a column of type");
+    }
+    for (const auto& [column, values] : std::vector<std::pair<std::string, std::string>>{
+             {"u", R"("255", "044", "0")"}, {"i", R"("-128", "-05", "127")"}, {"n", R"("-9223372036854775808", "9223372036854775807")"}, {"w", R"("18446744073709551615")"},
+             {"s", R"("ab", "AB", "ab ")"}, {"g", R"("A1B2C3D4-0000-4000-8000-00000000000A")"}}) {
+      CAPTURE(column);
+      const Finished f = run(column, values);
+      CHECK_MESSAGE(f.exit_code == 0, f.err);
+    }
+  }
+}
+
+TEST_CASE("with expand, a value of shard_by that appears while a run is going is read once") {
+  for (const std::string& name : kStores) {
+    const Store store(name);
+    store.Run("CREATE TABLE t (ts DateTime, id UInt32, c String) ENGINE = MergeTree ORDER BY ts");
+    const auto insert = [&](int count, int first, const std::string& value) {
+      store.Run("INSERT INTO t SELECT toDateTime(1709251200 + number % 3000), toUInt32(" + std::to_string(first) + " + number), " + value + " FROM (SELECT number FROM system.numbers LIMIT " + std::to_string(count) + ")");
+    };
+    insert(3000, 0, "if(number % 2, 'a', 'b')");
+    bool late = false;
+    const Gate gate(store, [&](const Gate::Asked& asked, Gate::Answer&, const auto&) {
+      if (asked.rows && !late) {
+        late = true;
+        insert(200, 3000, "'n'");
+      }
+      return false;
+    });
+    CAPTURE(name);
+    const Pull pull(Limited(store, "expand = true\nshard_by = \"c\"", 300, gate.url()), kTarget);
+    Good(pull);
+    CHECK(late);
+    CHECK(Sql(pull, "SELECT count(*), count(DISTINCT id) FROM t") == "3200|3200");
+    Good(pull);
+    CHECK(Sql(pull, "SELECT count(*), count(DISTINCT id) FROM t") == "3200|3200");
+    store.Run("INSERT INTO t SELECT toDateTime(1709254200 + number), toUInt32(3200 + number), 'n' FROM (SELECT number FROM system.numbers LIMIT 50)");
+    Good(pull);
+    CHECK(Sql(pull, "SELECT count(*), count(DISTINCT id) FROM t") == "3250|3250");
+  }
+}
