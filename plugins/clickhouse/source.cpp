@@ -16,6 +16,14 @@ std::vector<std::pair<std::string, std::string>> PageSettings(std::int64_t limit
   return {{"max_block_size", std::to_string(std::clamp<std::int64_t>(limit, 1024, 65'409))}, {"query_plan_optimize_lazy_materialization", "0"}};
 }
 
+/// Refuses what would make a query end early and look complete.
+void RefuseCut(const std::string& setting, const std::string& value) {
+  const bool mode = setting.find("_overflow_mode") != std::string::npos;
+  if (mode ? value == "throw" : (setting != "limit" && setting != "offset") || value == "0") return;
+  throw ConfigError("settings", "the server's setting " + setting + " = " + value + " cuts results without a word; write settings = {" + setting + " = \"" + (mode ? "throw" : "0") +
+                                    "\"}, or ask for another profile");
+}
+
 }  // namespace
 
 detail::DeclaredList ClickhouseSource::Options() {
@@ -114,16 +122,16 @@ void ClickhouseSource::CheckOptions() const {
   if (strategy != "auto") needs(true, "strategy");
   if (!shard_values.empty() && shard_by.empty()) throw ConfigError("shard_values", "they are values of shard_by, which is not given");
   if (overlap.count() && !expand) throw ConfigError("overlap", "it belongs to expand = true");
+  for (const auto& [name, value] : settings) RefuseCut(name, value);   // not all of them are seen in system.settings
   if (strategy == "article" && !manifest.empty()) throw ConfigError("manifest", "a manifest is followed by strategy = \"auto\" or \"slices\"");
   if (strategy == "article" && !order_by.empty()) throw ConfigError("order_by", "strategy = \"article\" pages by offset; leave it out");
 }
 
-/// What would make a query end early and look complete.  Remembers which settings of pages the server knows.
+/// Refuses profiles that cut.  Remembers which settings of pages the server knows.
 void ClickhouseSource::CheckSettings() {
   Statement s;
   s.binds = table_.binds;
-  s += "SELECT name, value FROM system.settings WHERE name IN ('read_overflow_mode', 'result_overflow_mode', 'timeout_overflow_mode', 'sort_overflow_mode', "
-       "'limit', 'offset'";
+  s += "SELECT name, value FROM system.settings WHERE name LIKE '%_overflow_mode%' OR name IN ('limit', 'offset'";
   const auto wanted = max_rows_per_request ? PageSettings(max_rows_per_request) : decltype(table_.page_settings)();
   for (const auto& [name, value] : wanted) s += ", " + Literal(name);
   s += ")";
@@ -136,9 +144,7 @@ void ClickhouseSource::CheckSettings() {
       if (std::none_of(settings.begin(), settings.end(), named)) table_.page_settings.push_back(*want);
       continue;
     }
-    const bool cuts = r[1] == "break" || ((r[0] == "limit" || r[0] == "offset") && r[1] != "0");
-    if (cuts) throw ConfigError("settings", "the server's setting " + r[0] + " = " + r[1] + " cuts results without a word; write settings = {" + r[0] + " = \"" +
-                                                (r[1] == "break" ? "throw" : "0") + "\"}, or ask for another profile");
+    RefuseCut(r[0], r[1]);
   }
 }
 

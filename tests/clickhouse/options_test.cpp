@@ -154,3 +154,34 @@ TEST_CASE("with expand, a value of shard_by that appears while a run is going is
     CHECK(Sql(pull, "SELECT count(*), count(DISTINCT id) FROM t") == "3250|3250");
   }
 }
+
+TEST_CASE("settings that cut results without a word are refused, in the options and in the user's profile") {
+  for (const std::string& name : kStores) {
+    const Store store(name);
+    store.Rows(600, "number");
+    CAPTURE(name);
+    std::vector<std::pair<std::string, std::string>> cuts = {{"limit", "10"}, {"offset", "3"}, {"join_overflow_mode", "break"}, {"group_by_overflow_mode", "any"}};
+    for (const std::string mode : {"read", "read_overflow_mode_leaf", "distinct", "set", "transfer", "sort", "result", "timeout", "timeout_overflow_mode_leaf", "group_by"}) {
+      cuts.emplace_back(mode + (mode.find("_leaf") == std::string::npos ? "_overflow_mode" : ""), "break");
+    }
+    for (const auto& [setting, value] : cuts) {
+      CAPTURE(setting);
+      Says(Pull(Limited(store, "settings = {" + setting + " = \"" + value + "\"}")).Run(), 4, "the server's setting " + setting + " = " + value + " cuts results without a word");
+    }
+    for (const std::string setting : {"distinct_overflow_mode", "group_by_overflow_mode", "set_overflow_mode"}) {
+      const Gate profile(store, [&](const Gate::Asked& asked, Gate::Answer& answer, const auto& forward) {
+        if (asked.body.find("system.settings") == std::string::npos) return false;
+        answer = forward(asked.body);
+        const auto at = answer.body.find(setting + "\tthrow");
+        if (at == std::string::npos) return false;
+        answer.body.replace(at + setting.size() + 1, 5, "any");
+        return true;
+      });
+      CAPTURE(setting);
+      Says(Pull(Limited(store, "", 300, profile.url())).Run(), 4, setting + " = any cuts results without a word");
+    }
+    const Pull good(Limited(store, "settings = {result_overflow_mode = \"throw\"}"));
+    Good(good);
+    CHECK(good.Numbers() == UpTo(600));
+  }
+}
