@@ -73,9 +73,9 @@ void ClickhouseSource::FindShards() {
   std::vector<std::string> values = shard_values;
   if (values.empty()) {
     const std::string column = Quote(shard_by, "shard_by");
-    Statement s = table_.Aggregate("DISTINCT toString(" + column + ")", 0, 0, "", false);
+    Statement s = table_.Aggregate("DISTINCT toString(" + column + ")", want_.from, want_.to, "", true);
     s += " AND isNotNull(" + column + ") LIMIT " + std::to_string(kMostShards + 1);
-    for (const auto& row : Connected().Ask(s, "cannot find the values of \"" + shard_by + "\"")) values.push_back(row.at(0));
+    for (const auto& row : Connected().AskWhole(s, "cannot find the values of \"" + shard_by + "\"", "list shard_values")) values.push_back(row.at(0));
     std::sort(values.begin(), values.end());
   }
   if (values.size() > kMostShards) throw ConfigError("shard_by", "the column has more than " + std::to_string(kMostShards) + " values; name another, or the largest in shard_values");
@@ -112,9 +112,9 @@ Interval ClickhouseSource::FindBounds(const Bounds& given) {
   std::int64_t now = 0;
   const auto there_is = [&](Interval in, bool bounded) -> std::optional<Interval> {
     const std::string column = Quote(time_column, "time_column");
-    const auto rows = Connected().Ask(table_.Aggregate(table_.Sample(table_.key[0], "min(" + column + ")") + ", " + table_.Sample(table_.key[0], "max(" + column + ")") + ", " +
-                                                           table_.Now() + ", count()", in.from, in.to, "", bounded),
-                                      "cannot find the first and the last time of \"" + table + "\"");
+    const auto rows = Connected().AskWhole(table_.Aggregate(table_.Sample(table_.key[0], "min(" + column + ")") + ", " + table_.Sample(table_.key[0], "max(" + column + ")") + ", " +
+                                                                table_.Now() + ", count()", in.from, in.to, "", bounded),
+                                           "cannot find the first and the last time of \"" + table + "\"", "give from and to, without expand");
     if (rows.empty() || rows[0].size() != 4) throw Fatal("the server did not say the first and the last time of \"" + table + "\"");
     if (rows[0][0] == "N") throw ConfigError("time_column", "column \"" + time_column + "\" is Nullable: rows without a time would never be read");
     if (rows[0][3] == "0") return std::nullopt;
@@ -189,8 +189,8 @@ void ClickhouseSource::PlanLimited(bool fresh, std::string_view state) {
       wider = {given.from ? std::min(want_.from, found.from) : want_.from, given.to ? std::max(want_.to, found.to) : want_.to};
     }
   } else {
-    FindShards();
     want_ = FindBounds(GivenBounds());
+    FindShards();
   }
   std::int64_t left = 0;
   for (const std::string& name : shard_names_) {
@@ -400,7 +400,13 @@ std::int64_t ClickhouseSource::CountOf(const clickhouse::Ask& ask) {
   const Pace::Turn turn(Head().pace_, host);
   host.Count("requests");
   host.Count("counts");
-  const auto rows = Connected().Ask(Head().table_.Count(ask, shard_), "cannot count a slice of \"" + table + "\"");
+  std::vector<std::vector<std::string>> rows;
+  try {
+    rows = Connected().Ask(Head().table_.Count(ask, shard_), "cannot count a slice of \"" + table + "\"");
+  } catch (const TooMuch& fault) {
+    Trouble(fault);
+    throw;
+  }
   if (rows.empty() || rows[0].empty()) throw Retry("the server did not say how many rows a slice of \"" + table + "\" has");
   return std::atoll(rows[0][0].c_str());
 }
@@ -413,7 +419,7 @@ bool ClickhouseSource::FetchPage(const clickhouse::Ask& ask, bool all_columns, P
     try {
       Fetch(head.table_.Page(ask, shard_, all_columns), page, 0);
     } catch (const TooMuch& fault) {
-      if (walk_) Trouble(fault);
+      Trouble(fault);
       throw;
     }
     const std::int64_t rows = page.rows, seen = head.most_seen_;
@@ -438,6 +444,10 @@ bool ClickhouseSource::FetchPage(const clickhouse::Ask& ask, bool all_columns, P
 }
 
 void ClickhouseSource::Trouble(const TooMuch& fault) {
+  if (article_) {
+    if (!fault.lasting()) return;
+    throw Fatal(std::string(fault.what()) + "; strategy = \"article\" does not ask for less: make max_rows_per_request smaller, or use \"auto\"", fault.code);
+  }
   host.Count("made_smaller");
   if (reach_ && reach_->factor() > 1.0 / 16) reach_->Smaller();
   else page_rows_ = std::max<std::int64_t>(1, page_rows_ / 2);

@@ -46,6 +46,9 @@ class Connection {
   Connection(const Server& server, const Host& host);
   /// A small result, its lines and their columns, unescaped.
   std::vector<std::vector<std::string>> Ask(const Statement& statement, const std::string& doing);
+  /// The same of a question that cannot be asked of less: what a setting of the user's forbids is refused for good.  `instead`: what would do
+  /// without the question.
+  std::vector<std::vector<std::string>> AskWhole(const Statement& statement, const std::string& doing, const std::string& instead);
   /// The same of what a user need not be allowed to see: nothing, and a warning, where it is refused for good.
   std::optional<std::vector<std::vector<std::string>>> AskIfAllowed(const Statement& statement, const std::string& doing);
   /// Begins a query whose rows come in Native; `whole`: the server shall have all of them before it answers, so that it can still

@@ -155,7 +155,7 @@ void Table::FindColumns(Connection& connection) {
   Statement s = Begin();
   read.clear();
   casts.clear();
-  Take(connection, "SELECT " + (list.empty() ? "*" : list) + " FROM " + Quote(name, "table") + " LIMIT 0", wanted.empty() ? "table" : "columns");
+  Take(connection, "SELECT " + (list.empty() ? "*" : list) + " FROM " + Quote(name, "table") + " WHERE 0 LIMIT 0", wanted.empty() ? "table" : "columns");
   delivered = read.size();
   if (where.empty()) return;
   Statement check = Begin();
@@ -172,7 +172,7 @@ void Table::FindQuery(Connection& connection, const std::string& query) {
 
 std::string Table::TypeOf(Connection& connection, const std::string& column, const char* option) const {
   Statement s = Begin();
-  s += "SELECT " + Quote(column, option) + " FROM " + Quote(name, "table") + " LIMIT 0 FORMAT TabSeparatedWithNamesAndTypes";
+  s += "SELECT " + Quote(column, option) + " FROM " + Quote(name, "table") + " WHERE 0 LIMIT 0 FORMAT TabSeparatedWithNamesAndTypes";
   const auto rows = AskFor(connection, s, "cannot look at column \"" + column + "\"", option);
   if (rows.size() < 2 || rows[1].empty()) throw Fatal("the server did not say what column \"" + column + "\" is");
   return rows[1][0];

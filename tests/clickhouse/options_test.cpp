@@ -185,3 +185,28 @@ TEST_CASE("settings that cut results without a word are refused, in the options 
     CHECK(good.Numbers() == UpTo(600));
   }
 }
+
+TEST_CASE("a question that a setting forbids and that cannot be made smaller ends the run at once, and one that need not be asked does not") {
+  for (const std::string& name : kStores) {
+    const Store store(name);
+    store.Rows(30'000, "number");
+    CAPTURE(name);
+    const std::string few = "settings = {max_rows_to_read = \"9000\"}\n";
+    if (store.old()) Says(Pull(Limited(store, few)).Run(), 4, "max_rows_to_read forbids it: raise that, or give from and to");
+    for (const std::string more : {"", "shard_by = \"v\"\n", "strategy = \"slices\"\n"}) {
+      CAPTURE(more);
+      const Pull part(Limited(store, few + more + "from = \"2024-03-01\"\nto = \"2024-03-01 00:50:00\"", 3000));
+      Good(part);
+      CHECK(part.Numbers() == UpTo(3000));
+    }
+    Says(Pull(Limited(store, "strategy = \"article\"\nsettings = {max_result_rows = \"100\"}")).Run(), 4, "does not ask for less: make max_rows_per_request smaller");
+    if (!store.old()) continue;   // which counts no rows of system tables
+    store.Run("DROP TABLE t");
+    store.Run("CREATE TABLE t (ts DateTime, id UInt32, v String) ENGINE = MergeTree ORDER BY ts SETTINGS index_granularity = 16");
+    Insert(store, 60, 0, 0);
+    const Pull least(Limited(store, "settings = {max_rows_to_read = \"100\"}"));
+    const Finished f = Good(least);
+    CHECK(f.err.find("goes on without knowing: cannot look at the settings") != std::string::npos);
+    CHECK(least.Numbers() == UpTo(60));
+  }
+}
