@@ -77,7 +77,7 @@ Connection& ClickhouseSource::Connected() {
 }
 
 void ClickhouseSource::Check() {
-  Prepare();
+  CheckOptions();
   LoadManifest();
 }
 
@@ -107,6 +107,7 @@ void ClickhouseSource::CheckOptions() const {
   if (!query.empty() && (!where.empty() || !columns.empty() || final || !time_column.empty() || max_rows_per_request)) {
     throw ConfigError("query", "where, columns, final, time_column and max_rows_per_request belong to table; write them into the query");
   }
+  http::MakeTarget(*this);
   if (max_rows_per_request && time_column.empty()) {
     throw ConfigError("time_column", "a store that gives at most so many rows a request is read in slices of time: name the column");
   }
@@ -119,8 +120,14 @@ void ClickhouseSource::CheckOptions() const {
   needs(!order_by.empty(), "order_by");
   needs(!from.empty(), "from");
   needs(!to.empty(), "to");
-  if (strategy != "auto") needs(true, "strategy");
+  needs(strategy != "auto", "strategy");
+  const auto first = from.empty() ? -kFar : ParseTime(from, "from"), last = to.empty() ? kFar : ParseTime(to, "to");
+  if (first > last) throw ConfigError("to", "it lies before from");
   if (!shard_values.empty() && shard_by.empty()) throw ConfigError("shard_values", "they are values of shard_by, which is not given");
+  std::set<std::string> seen;
+  for (const std::string& v : shard_values) {
+    if (!seen.insert(v).second) throw ConfigError("shard_values", "\"" + v + "\" is listed twice: its rows would come twice");
+  }
   if (overlap.count() && !expand) throw ConfigError("overlap", "it belongs to expand = true");
   for (const auto& [name, value] : settings) RefuseCut(name, value);   // not all of them are seen in system.settings
   if (strategy == "article" && !manifest.empty()) throw ConfigError("manifest", "a manifest is followed by strategy = \"auto\" or \"slices\"");

@@ -210,3 +210,28 @@ TEST_CASE("a question that a setting forbids and that cannot be made smaller end
     CHECK(least.Numbers() == UpTo(60));
   }
 }
+
+TEST_CASE("etl check tells options that contradict each other without a server") {
+  const std::string store = "type = \"clickhouse\"\nurl = \"http://127.0.0.1:1\"\n", table = "table = \"t\"\n", limited = table + "time_column = \"ts\"\nmax_rows_per_request = 10\n";
+  for (const auto& [options, what] : std::vector<std::pair<std::string, std::string>>{
+           {"", "give either table or query"},
+           {table + "query = \"SELECT 1\"", "give either table or query"},
+           {table + "max_rows_per_request = 10", "name the column"},
+           {table + "strategy = \"article\"", "belongs to max_rows_per_request"},
+           {table + "manifest = \"x.json\"", "belongs to max_rows_per_request"},
+           {limited + "manifest = \"x.json\"", "cannot be read"},
+           {limited + "overlap = \"1h\"", "belongs to expand = true"},
+           {limited + "from = \"yesterday\"", "is no time"},
+           {limited + "to = \"tomorrow\"", "is no time"},
+           {limited + "from = \"2024-03-02\"\nto = \"2024-03-01\"", "lies before from"},
+           {limited + "shard_values = [\"1\"]", "values of shard_by"},
+           {limited + "shard_by = \"v\"\nshard_values = [\"1\", \"1\"]", "is listed twice"},
+           {limited + "settings = {limit = \"10\"}", "cuts results"},
+           {limited + "password = \"x\"", "a password without a user"}}) {
+    CAPTURE(options);
+    const Finished f = Pull(store + options).Run({}, "check");
+    CHECK_MESSAGE(f.exit_code == 2, f.err);
+    CHECK_MESSAGE(f.err.find(what) != std::string::npos, f.err);
+  }
+  CHECK(Pull(store + limited).Run({}, "check").exit_code == 0);
+}
