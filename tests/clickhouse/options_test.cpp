@@ -235,3 +235,13 @@ TEST_CASE("etl check tells options that contradict each other without a server")
   }
   CHECK(Pull(store + limited).Run({}, "check").exit_code == 0);
 }
+
+TEST_CASE("a password in a URL's query is refused and not shown") {
+  const Pull pull("type = \"clickhouse\"\nurl = \"http://127.0.0.1:1/?user=u&password=S3cretPw\"\ntable = \"t\"");
+  for (const char* verb : {"check", "run"}) {
+    const Finished f = pull.Run({}, verb);
+    CHECK(f.exit_code != 0);
+    CHECK(f.err.find("the URL has a query") != std::string::npos);
+    CHECK_MESSAGE((f.err + f.out).find("S3cret") == std::string::npos, f.err);
+  }
+}
