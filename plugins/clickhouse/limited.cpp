@@ -115,7 +115,7 @@ Interval ClickhouseSource::FindBounds(const Bounds& given) {
     const auto rows = Connected().AskWhole(table_.Aggregate(table_.Sample(table_.key[0], "min(" + column + ")") + ", " + table_.Sample(table_.key[0], "max(" + column + ")") + ", " +
                                                                 table_.Now() + ", count()", in.from, in.to, "", bounded),
                                            "cannot find the first and the last time of \"" + table + "\"", "give from and to, without expand");
-    if (rows.empty() || rows[0].size() != 4) throw Fatal("the server did not say the first and the last time of \"" + table + "\"");
+    if (rows.empty() || rows[0].size() != 4) throw Retry("the server did not say the first and the last time of \"" + table + "\"");
     if (rows[0][0] == "N") throw ConfigError("time_column", "column \"" + time_column + "\" is Nullable: rows without a time would never be read");
     if (rows[0][3] == "0") return std::nullopt;
     const std::int64_t first = table_.TimeOf(rows[0][0]), last = table_.TimeOf(rows[0][1]);

@@ -74,6 +74,7 @@ std::vector<std::vector<std::string>> Connection::Ask(const Statement& statement
   r.type = "text/plain";
   const http::Reply reply = client_.Call(std::move(r), [this] { return host_.Cancelled(); });
   CheckWhole(reply, doing);
+  if (reply.type.rfind("text/html", 0) == 0) throw Retry(doing + ": what answers is no ClickHouse server but a page: \"" + Shown(reply.body.substr(0, 80)) + "\"");   // of a proxy, or to log in
   std::vector<std::vector<std::string>> rows;
   std::string_view text = reply.body;
   while (!text.empty()) {

@@ -4,6 +4,7 @@
 #include <etl/pack.h>
 
 #include <algorithm>
+#include <cctype>
 #include <fstream>
 #include <sstream>
 
@@ -134,11 +135,11 @@ void ClickhouseSource::CheckOptions() const {
   if (strategy == "article" && !order_by.empty()) throw ConfigError("order_by", "strategy = \"article\" pages by offset; leave it out");
 }
 
-/// Refuses profiles that cut.  Remembers which settings of pages the server knows.
+/// Refuses profiles that cut, and does without compression where it may not be asked for.  Remembers which settings of pages the server knows.
 void ClickhouseSource::CheckSettings() {
   Statement s;
   s.binds = table_.binds;
-  s += "SELECT name, value FROM system.settings WHERE name LIKE '%_overflow_mode%' OR name IN ('limit', 'offset'";
+  s += "SELECT name, value FROM system.settings WHERE name LIKE '%_overflow_mode%' OR name IN ('readonly', 'limit', 'offset'";
   const auto wanted = max_rows_per_request ? PageSettings(max_rows_per_request) : decltype(table_.page_settings)();
   for (const auto& [name, value] : wanted) s += ", " + Literal(name);
   s += ")";
@@ -150,6 +151,11 @@ void ClickhouseSource::CheckSettings() {
     if (const auto want = std::find_if(wanted.begin(), wanted.end(), named); want != wanted.end()) {
       if (std::none_of(settings.begin(), settings.end(), named)) table_.page_settings.push_back(*want);
       continue;
+    }
+    if (r[0] == "readonly" && r[1] == "1" && coding_ != "none") {
+      host.Warn("is not compressed: compression = \"" + compression + "\" is a setting of the server, and this user, who has readonly = 1, may not set any");
+      coding_ = "none";
+      Connected().SetCoding(coding_);
     }
     RefuseCut(r[0], r[1]);
   }
@@ -179,8 +185,10 @@ void ClickhouseSource::Prepare() {
   CheckOptions();
   Statement ask;
   ask.text = "SELECT version()";
-  const auto version = Connected().Ask(ask, "cannot reach the server");
-  if (version.empty() || version[0][0].empty()) throw Fatal("what answers is no ClickHouse server: it says no version");
+  const auto version = Connected().Ask(ask, "cannot ask the server for its version");
+  if (version.empty() || version[0][0].empty() || !std::isdigit(static_cast<unsigned char>(version[0][0][0]))) {
+    throw Retry("what answers is no ClickHouse server: it says \"" + Shown(version.empty() ? "" : version[0][0].substr(0, 80)) + "\" where its version is due");
+  }
   version_ = version[0][0];
   const int major = std::atoi(version_.c_str());
   table_ = Table();
@@ -218,6 +226,7 @@ void ClickhouseSource::Prepare() {
     }
   }
   for (const ReadColumn& c : table_.read) given_types_.push_back(c.type);
+  if (!tls.verify) host.Warn("tls.verify is false: whoever is on the way to the server can read and change everything");
   pace_.Set(requests_per_second, concurrency);
   prepared_ = true;
 }

@@ -73,6 +73,7 @@ std::int64_t ParseTime(const std::string& text, const char* option) {
     if (good && text[static_cast<std::size_t>(used)] == 'Z') ++used;
     good = good && !text[static_cast<std::size_t>(used)] && h < 24 && min < 60 && s < 60;
   }
+  good = good && d <= DaysOf(m == 12 ? y + 1 : y, m % 12 + 1, 1) - DaysOf(y, m, 1);   // days of that month
   if (!good) throw ConfigError(option, "\"" + text + "\" is no time; write it in UTC, as 2024-03-01 or 2024-03-01 12:00:00");
   return DaysOf(y, m, d) * 86400 + h * 3600 + min * 60 + s;
 }
@@ -133,7 +134,7 @@ void Table::Take(Connection& connection, const std::string& sql, const char* opt
     if (e.status == ETL_CONFIG && e.option.empty()) e.option = option;
     throw;
   }
-  if (rows.size() < 2 || rows[0].size() != rows[1].size()) throw Fatal("the server did not say which columns there are");
+  if (rows.size() < 2 || rows[0].size() != rows[1].size()) throw Retry("the server did not say which columns there are, but \"" + Shown(rows.empty() ? "" : rows[0][0].substr(0, 80)) + "\"");
   if (rows[0].size() > kMostColumns) throw ConfigError(option, "there are " + std::to_string(rows[0].size()) + " columns; name at most " + std::to_string(kMostColumns));
   for (std::size_t i = 0; i < rows[0].size(); ++i) {
     try {
@@ -174,7 +175,7 @@ std::string Table::TypeOf(Connection& connection, const std::string& column, con
   Statement s = Begin();
   s += "SELECT " + Quote(column, option) + " FROM " + Quote(name, "table") + " WHERE 0 LIMIT 0 FORMAT TabSeparatedWithNamesAndTypes";
   const auto rows = AskFor(connection, s, "cannot look at column \"" + column + "\"", option);
-  if (rows.size() < 2 || rows[1].empty()) throw Fatal("the server did not say what column \"" + column + "\" is");
+  if (rows.size() < 2 || rows[1].empty()) throw Retry("the server did not say what column \"" + column + "\" is");
   return rows[1][0];
 }
 

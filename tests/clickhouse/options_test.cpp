@@ -245,3 +245,65 @@ TEST_CASE("a password in a URL's query is refused and not shown") {
     CHECK_MESSAGE((f.err + f.out).find("S3cret") == std::string::npos, f.err);
   }
 }
+
+TEST_CASE("a user who may set nothing is served without compression, and told so") {
+  const Store store("ch18");
+  store.Rows(3000, "number");
+  for (const std::string& source : {Limited(store, ""), store.Options() + "table = \"t\"\n"}) {
+    for (const std::string compression : {"lz4", "zstd"}) {
+      const Pull pull(source + "settings = {readonly = \"1\"}\ncompression = \"" + compression + "\"");
+      const Finished f = Good(pull);
+      CHECK(pull.Numbers() == UpTo(3000));
+      CHECK_MESSAGE(f.err.find("is not compressed: compression = \"" + compression + "\"") != std::string::npos, f.err);
+    }
+  }
+}
+
+TEST_CASE("a run that checks no certificates says so once") {
+  const Store store("ch18");
+  store.Rows(100, "number");
+  const Finished f = Good(Pull(Limited(store, "readers = 2\ntls = {verify = false}")));
+  const std::string warning = "tls.verify is false";
+  const auto at = f.err.find(warning);
+  CHECK(at != std::string::npos);
+  CHECK(f.err.find(warning, at + 1) == std::string::npos);
+}
+
+TEST_CASE("a page of a network that wants a login is asked past") {
+  const Store store("ch26");
+  store.Rows(1000, "number");
+  for (const int pages : {1, 3, 6}) {
+    const Gate portal(store, [&](const Gate::Asked& asked, Gate::Answer& answer, const auto&) {
+      if (asked.number > pages) return false;
+      answer.body = "<html>Please log in</html>";
+      return true;
+    });
+    CAPTURE(pages);
+    const Pull pull(Limited(store, "", 300, portal.url()));
+    const Finished f = Good(pull);
+    CHECK(pull.Numbers() == UpTo(1000));
+    CHECK(f.err.find("what answers is no ClickHouse server: it says \"<html>Please log in</html>\"") != std::string::npos);
+  }
+  for (int first = 1; first <= 12; ++first) {
+    const Gate portal(store, [&](const Gate::Asked& asked, Gate::Answer& answer, const auto&) {
+      if (asked.number != first) return false;
+      answer = {200, "<html>Please log in</html>", "Content-Type: text/html; charset=utf-8\r\n", -1, true};
+      return true;
+    });
+    CAPTURE(first);
+    const Pull pull(Limited(store, "", 300, portal.url()));
+    const Finished f = Good(pull);
+    CHECK(pull.Numbers() == UpTo(1000));
+    CHECK(f.err.find("<html>Please log in</html>") != std::string::npos);
+  }
+}
+
+TEST_CASE("a day that is in no calendar is no time") {
+  const Store store("ch18");
+  store.Rows(10, "number");
+  for (const std::string day : {"2023-02-29", "2023-02-30", "2024-02-30", "2024-04-31", "1900-02-29", "2024-12-32", "2024-13-01"}) {
+    CAPTURE(day);
+    Says(Pull(Limited(store, "from = \"" + day + "\"")).Run(), 4, "\"" + day + "\" is no time");
+  }
+  for (const std::string day : {"2024-02-29", "2000-02-29", "2023-12-31", "2024-01-31 12:00:00"}) Good(Pull(Limited(store, "from = \"" + day + "\"")));
+}
