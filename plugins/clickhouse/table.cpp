@@ -131,6 +131,9 @@ void Table::Take(Connection& connection, const std::string& sql, const char* opt
   try {
     rows = connection.Ask(s, "cannot look at the columns");
   } catch (Error& e) {
+    if (const auto dot = name.find('.'); CodeOf(e.what()) == 60 && dot != std::string::npos) {
+      throw ConfigError("table", std::string(e.what()) + "; a database has an option of its own: database = \"" + name.substr(0, dot) + "\"");
+    }
     if (e.status == ETL_CONFIG && e.option.empty()) e.option = option;
     throw;
   }
@@ -201,6 +204,7 @@ void Table::SetKey(Connection& connection, const std::string& time, const std::v
     if (!FitsKey(type, k)) {
       read.resize(known);
       casts.resize(known);
+      if (must && type.rfind("Nullable(", 0) == 0) throw ConfigError(option, "column \"" + column + "\" is Nullable: rows without a value would never be read");
       if (must) throw ConfigError(option, "column \"" + column + "\" is of type " + type + ", which gives no certain order here");
       return false;
     }

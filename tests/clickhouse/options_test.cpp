@@ -307,3 +307,23 @@ TEST_CASE("a day that is in no calendar is no time") {
   }
   for (const std::string day : {"2024-02-29", "2000-02-29", "2023-12-31", "2024-01-31 12:00:00"}) Good(Pull(Limited(store, "from = \"" + day + "\"")));
 }
+
+TEST_CASE("what is refused is named: the setting, the database, the column") {
+  for (const std::string& name : kStores) {
+    const Store store(name);
+    store.Rows(1000, "number");
+    CAPTURE(name);
+    Says(Pull(store.Options() + "table = \"t\"\nsettings = {nosuch = \"1\"}").Run(), 4, "\"settings\": cannot ask the server for its version: Code: 115");
+    Says(Pull(store.Options() + "table = \"default.t\"").Run(), 4, "a database has an option of its own: database = \"default\"");
+    store.Run("CREATE TABLE n (ts Nullable(DateTime), id UInt32) ENGINE = Log");
+    Says(Pull(store.Options() + "table = \"n\"\ntime_column = \"ts\"\nmax_rows_per_request = 10").Run(), 4, "\"time_column\": column \"ts\" is Nullable: rows without a value would never be read");
+    const auto text = [&](int size) {
+      return Pull(store.Options() + "query = \"SELECT 1 AS id, arrayStringConcat(arrayMap(x -> 'x', range(" + std::to_string(size) + "))) AS s\"\nmax_row_bytes = \"1KiB\"").Run();
+    };
+    CHECK(text(1024).exit_code == 0);
+    for (const int size : {1025, 16'000, 20'000}) Says(text(size), 4, "column \"s\": a text has " + std::to_string(size) + " bytes, more than max_row_bytes");
+    if (store.old()) continue;
+    Says(Pull(store.Options() + "query = \"SELECT 1 AS id, toDateTime64('2299-01-01 00:00:00', 7, 'UTC') AS late\"").Run(), 4, "column \"late\": a time lies beyond what its column can hold");
+    Says(Pull(store.Options() + "table = \"t\"\nsettings = {output_format_native_encode_types_in_binary_format = \"1\"}").Run(), 4, "write settings = {output_format_native_encode_types_in_binary_format = \"0\"}");
+  }
+}
