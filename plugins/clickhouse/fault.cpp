@@ -51,7 +51,7 @@ void ThrowServer(const std::string& doing, int status, std::string_view text, st
     case Means::kPassing: throw Retry(what, code, retry_after_ns);
     case Means::kUser: {
       const bool login = code == 516 || (code >= 192 && code <= 195);
-      throw ConfigError(login ? "user" : code == 60 ? "table" : code == 81 ? "database" : "", what);
+      throw ConfigError(login ? "user" : code == 115 ? "settings" : code == 60 ? "table" : code == 81 ? "database" : "", what);
     }
     default: throw Fatal(what, code);
   }

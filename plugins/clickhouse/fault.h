@@ -24,6 +24,8 @@ std::string Shown(std::string_view text);
 /// Of an error that asks for less: Retry with its code, and `smaller` set.
 struct TooMuch : Retry {
   using Retry::Retry;
+  /// A setting of the user's forbids it, so that the same question is refused each time.
+  bool lasting() const { return code == 158 || code == 307 || code == 396; }
 };
 
 /// Throws what a server's error means: TooMuch, Retry, ConfigError or Fatal.  `status` 200: it came behind rows.

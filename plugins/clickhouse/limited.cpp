@@ -3,6 +3,8 @@
 #include <etl/pack.h>
 
 #include <algorithm>
+#include <cctype>
+#include <charconv>
 #include <iterator>
 #include <utility>
 
@@ -14,7 +16,6 @@ namespace {
 
 constexpr std::size_t kMostShards = 256;
 constexpr double kWorthHalving = 4;       // requests left
-constexpr std::int64_t kFar = 1LL << 62;  // seconds: no time, and sums of two are numbers still
 
 std::string Number(std::int64_t n) { return std::to_string(n); }
 
@@ -36,6 +37,30 @@ bool Repeats(const Page& page, const Page& next, const std::vector<ReadColumn>& 
   return false;
 }
 
+/// A number as the server writes it, if a column of integers of this type holds it.
+std::optional<std::string> WholeNumber(const std::string& text, const std::string& type) {
+  const char* const stop = text.data() + text.size();
+  const auto parse = [&](auto& n) {
+    const auto [end, fault] = std::from_chars(text.data(), stop, n);
+    return fault == std::errc() && end == stop;
+  };
+  const int bits = std::atoi(type.c_str() + (type[0] == 'U' ? 4 : 3));
+  std::uint64_t plain = 0;
+  std::int64_t n = 0;
+  if (type[0] == 'U') return parse(plain) && (bits == 64 || plain >> bits == 0) ? std::optional(std::to_string(plain)) : std::nullopt;
+  return parse(n) && n >> (bits - 1) == n >> 63 ? std::optional(std::to_string(n)) : std::nullopt;
+}
+
+/// What is the same for two values that the server takes for one.
+std::string Alike(std::string value, const std::string& type) {
+  if (type == "UUID") {
+    std::erase(value, '-');
+    std::transform(value.begin(), value.end(), value.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  }
+  if (type.rfind("FixedString", 0) == 0) value.erase(value.find_last_not_of('\0') + 1);
+  return value;
+}
+
 }  // namespace
 
 void ClickhouseSource::FindShards() {
@@ -48,15 +73,21 @@ void ClickhouseSource::FindShards() {
   std::vector<std::string> values = shard_values;
   if (values.empty()) {
     const std::string column = Quote(shard_by, "shard_by");
-    Statement s = table_.Aggregate("DISTINCT toString(" + column + ")", 0, 0, "", false);
+    Statement s = table_.Aggregate("DISTINCT toString(" + column + ")", want_.from, want_.to, "", true);
     s += " AND isNotNull(" + column + ") LIMIT " + std::to_string(kMostShards + 1);
-    for (const auto& row : Connected().Ask(s, "cannot find the values of \"" + shard_by + "\"", true)) values.push_back(row.at(0));
+    for (const auto& row : Connected().AskWhole(s, "cannot find the values of \"" + shard_by + "\"", "list shard_values", true)) values.push_back(row.at(0));
     std::sort(values.begin(), values.end());
   }
   if (values.size() > kMostShards) throw ConfigError("shard_by", "the column has more than " + std::to_string(kMostShards) + " values; name another, or the largest in shard_values");
-  const bool number = table_.sharding.column.kind == KeyColumn::Kind::kInt;
-  for (const std::string& v : values) {
-    if (number && (v.empty() || v.find_first_not_of("-0123456789") != std::string::npos)) throw ConfigError("shard_values", "\"" + v + "\" is no value of a column of numbers");
+  const std::string& type = table_.sharding.type;
+  std::set<std::string> seen;
+  for (std::string& v : values) {
+    if (table_.sharding.column.kind == KeyColumn::Kind::kInt) {
+      const auto n = WholeNumber(v, type);
+      if (!n) throw ConfigError("shard_values", "\"" + v + "\" is no value of a column of type " + type);
+      v = *n;
+    }
+    if (const auto [same, fresh] = seen.insert(Alike(v, type)); !fresh) throw ConfigError("shard_values", "\"" + *same + "\" is listed twice: its rows would come twice");
     shard_names_.push_back("=" + v);
   }
   table_.sharding.values = values;
@@ -67,9 +98,7 @@ void ClickhouseSource::FindShards() {
 ClickhouseSource::Bounds ClickhouseSource::GivenBounds() const {
   const auto given = [this](const std::string& text, const char* option) -> std::optional<std::int64_t> {
     if (text.empty()) return std::nullopt;
-    const std::int64_t t = ParseTime(text, option);
-    if (t < -kFar || t > kFar) throw ConfigError(option, "\"" + text + "\" is too far away");
-    return AlignUp(t, table_.grain());
+    return AlignUp(ParseTime(text, option), table_.grain());
   };
   const Bounds b{given(from, "from"), given(to, "to")};
   if (b.from && b.to && *b.from > *b.to) throw ConfigError("to", "it lies before from");
@@ -83,10 +112,10 @@ Interval ClickhouseSource::FindBounds(const Bounds& given) {
   std::int64_t now = 0;
   const auto there_is = [&](Interval in, bool bounded) -> std::optional<Interval> {
     const std::string column = Quote(time_column, "time_column");
-    const auto rows = Connected().Ask(table_.Aggregate(table_.Sample(table_.key[0], "min(" + column + ")") + ", " + table_.Sample(table_.key[0], "max(" + column + ")") + ", " +
-                                                           table_.Now() + ", count()", in.from, in.to, "", bounded),
-                                      "cannot find the first and the last time of \"" + table + "\"");
-    if (rows.empty() || rows[0].size() != 4) throw Fatal("the server did not say the first and the last time of \"" + table + "\"");
+    const auto rows = Connected().AskWhole(table_.Aggregate(table_.Sample(table_.key[0], "min(" + column + ")") + ", " + table_.Sample(table_.key[0], "max(" + column + ")") + ", " +
+                                                                table_.Now() + ", count()", in.from, in.to, "", bounded),
+                                           "cannot find the first and the last time of \"" + table + "\"", "give from and to, without expand");
+    if (rows.empty() || rows[0].size() != 4) throw Retry("the server did not say the first and the last time of \"" + table + "\"");
     if (rows[0][0] == "N") throw ConfigError("time_column", "column \"" + time_column + "\" is Nullable: rows without a time would never be read");
     if (rows[0][3] == "0") return std::nullopt;
     const std::int64_t first = table_.TimeOf(rows[0][0]), last = table_.TimeOf(rows[0][1]);
@@ -160,16 +189,15 @@ void ClickhouseSource::PlanLimited(bool fresh, std::string_view state) {
       wider = {given.from ? std::min(want_.from, found.from) : want_.from, given.to ? std::max(want_.to, found.to) : want_.to};
     }
   } else {
+    want_ = FindBounds(GivenBounds());
     FindShards();
-    Bounds given = GivenBounds();
-    if (has_manifest_ && !given.from && !given.to) given = {manifest_.from, manifest_.to};
-    want_ = FindBounds(given);
   }
   std::int64_t left = 0;
   for (const std::string& name : shard_names_) {
     Shard& shard = shards_.emplace(name, Shard()).first->second;
     shard.rates = FirstRates();
     if (const auto k = known.find(name); k != known.end()) shard = k->second;
+    else if (const auto others = known.find("*"); fresh && others != known.end()) shard.done = others->second.done;   // a new value: its rows were read there
     Intervals missing;
     if (fresh) {
       if (!expand) shard.done.clear();
@@ -237,17 +265,19 @@ std::int64_t ClickhouseSource::SliceEnd(const std::string& shard, std::int64_t t
 double ClickhouseSource::Work(const std::string& shard, std::int64_t begin, std::int64_t end) const {
   const auto s = shards_.find(shard);
   if (s == shards_.end() || end <= begin) return 0;
+  const auto expected = [&](std::int64_t a, std::int64_t b) {   // where nothing is, a week is a request
+    return a < b ? s->second.rates.Expect(a, b) / static_cast<double>(max_rows_per_request) + static_cast<double>(b - a) / 86400 / 7 : 0.0;
+  };
   if (has_manifest_) {   // slices that end there: so a piece is divided between two
     const auto m = manifest_.shards.find(shard.empty() || shard[0] != '=' ? shard : shard.substr(1));
     if (m != manifest_.shards.end()) {
       const auto after = [&](std::int64_t t) { return std::upper_bound(m->second.begin(), m->second.end(), t, [](std::int64_t x, const Slice& y) { return x < y.to; }); };
-      double requests = 0;
+      double requests = expected(begin, std::min(end, manifest_.from)) + expected(std::max(begin, manifest_.to), end);
       for (auto i = after(begin); i != after(end); ++i) requests += static_cast<double>(i->rows / max_rows_per_request + 1);
       return requests;
     }
   }
-  const double rows = s->second.rates.Expect(begin, end) / static_cast<double>(max_rows_per_request);
-  return rows + static_cast<double>(end - begin) / 86400 / 7;   // where nothing is expected, a week is a request
+  return expected(begin, end);
 }
 
 bool ClickhouseSource::NextPiece(Split& out, std::string& state) {
@@ -374,7 +404,13 @@ std::int64_t ClickhouseSource::CountOf(const clickhouse::Ask& ask) {
   const Pace::Turn turn(Head().pace_, host);
   host.Count("requests");
   host.Count("counts");
-  const auto rows = Connected().Ask(Head().table_.Count(ask, shard_), "cannot count a slice of \"" + table + "\"");
+  std::vector<std::vector<std::string>> rows;
+  try {
+    rows = Connected().Ask(Head().table_.Count(ask, shard_), "cannot count a slice of \"" + table + "\"");
+  } catch (const TooMuch& fault) {
+    Trouble(fault);
+    throw;
+  }
   if (rows.empty() || rows[0].empty()) throw Retry("the server did not say how many rows a slice of \"" + table + "\" has");
   return std::atoll(rows[0][0].c_str());
 }
@@ -387,7 +423,7 @@ bool ClickhouseSource::FetchPage(const clickhouse::Ask& ask, bool all_columns, P
     try {
       Fetch(head.table_.Page(ask, shard_, all_columns), page, 0);
     } catch (const TooMuch& fault) {
-      if (walk_) Trouble(fault);
+      Trouble(fault);
       throw;
     }
     const std::int64_t rows = page.rows, seen = head.most_seen_;
@@ -412,6 +448,10 @@ bool ClickhouseSource::FetchPage(const clickhouse::Ask& ask, bool all_columns, P
 }
 
 void ClickhouseSource::Trouble(const TooMuch& fault) {
+  if (article_) {
+    if (!fault.lasting()) return;
+    throw Fatal(std::string(fault.what()) + "; strategy = \"article\" does not ask for less: make max_rows_per_request smaller, or use \"auto\"", fault.code);
+  }
   host.Count("made_smaller");
   if (reach_ && reach_->factor() > 1.0 / 16) reach_->Smaller();
   else page_rows_ = std::max<std::int64_t>(1, page_rows_ / 2);

@@ -95,17 +95,21 @@ Manifest FromJson(const std::string& text) {
   m.shard_by = get_text(root, "shard_by");
   m.from = ParseTime(get_text(root, "from"), "manifest");
   m.to = ParseTime(get_text(root, "to"), "manifest");
+  if (m.to < m.from) throw wrong("its \"to\" lies before its \"from\"");
   if (root["limit"].get(m.limit) || m.limit < 1) throw wrong("it lacks \"limit\"");
   simdjson::dom::array shards;
   if (root["shards"].get(shards)) throw wrong("it lacks \"shards\"");
   for (const simdjson::dom::element shard : shards) {
-    std::vector<Slice>& slices = m.shards[get_text(shard, "shard")];
+    const std::string name = get_text(shard, "shard");
+    if (m.shards.count(name)) throw wrong("it lists the shard \"" + name + "\" twice");
+    if (m.shard_by.empty() && !name.empty()) throw wrong("it has a shard \"" + name + "\" and no \"shard_by\"");
+    std::vector<Slice>& slices = m.shards[name];
     simdjson::dom::array list;
     if (shard["slices"].get(list)) throw wrong("a shard lacks \"slices\"");
     std::int64_t at = m.from;
     for (const simdjson::dom::element e : list) {
       Slice s{ParseTime(get_text(e, "from"), "manifest"), ParseTime(get_text(e, "to"), "manifest"), 0};
-      if (e["rows"].get(s.rows)) throw wrong("a slice lacks \"rows\"");
+      if (e["rows"].get(s.rows) || s.rows < 0) throw wrong("a slice lacks \"rows\", or has fewer than none");
       if (s.from != at || s.to <= s.from) throw wrong("its slices do not follow each other at " + TimeText(s.from));
       at = s.to;
       slices.push_back(s);

@@ -234,6 +234,7 @@ class BlockReader {
         if (size & 0x80) {
           if (stop - at < 2 || (at[1] & 0x80)) break;   // 16 KiB and more: below
           size = (size & 0x7f) | static_cast<std::size_t>(static_cast<unsigned char>(at[1])) << 7;
+          if (size > static_cast<std::size_t>(caps_.row_bytes)) break;
           head = 2;
         }
         if (static_cast<std::size_t>(stop - at) < head + size) break;
@@ -474,12 +475,19 @@ bool ReadBlock(Input& in, const std::vector<ReadColumn>& columns, const Caps& ca
     in.Skip(name.size());
     const std::string type = text();
     const std::string& due = columns[i].type.name;
+    if (type != due && std::any_of(type.begin(), type.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; })) {
+      throw Fatal("the types of the columns come in binary; write settings = {output_format_native_encode_types_in_binary_format = \"0\"}");
+    }
     // Clients that say no version of themselves are not told the zone.
     if (type != due && !(type == "DateTime" && due.rfind("DateTime(", 0) == 0)) {
       throw Fatal("column \"" + name + "\" is of type " + type.substr(0, 100) + " now and was " + due + " when the run began; run again");
     }
     in.Skip(type.size());
-    if (rows) reader.Read(columns[i].type, page.columns[i], static_cast<std::int64_t>(rows));
+    try {
+      if (rows) reader.Read(columns[i].type, page.columns[i], static_cast<std::int64_t>(rows));
+    } catch (const Fatal& e) {
+      throw Fatal("column \"" + name + "\": " + e.what());
+    }
   }
   page.rows += static_cast<std::int64_t>(rows);
   return true;

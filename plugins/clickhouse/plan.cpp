@@ -82,8 +82,8 @@ std::int64_t ClickhouseSource::CountSeconds(const std::string& shard, std::int64
 std::optional<Foreseen> ClickhouseSource::Foresee() {
   Prepare();
   if (mode_ != Mode::kLimited) return std::nullopt;
-  FindShards();
   want_ = FindBounds(GivenBounds());
+  FindShards();
   const std::int64_t begin = want_.from, end = want_.to;
   Manifest m{table, time_column, shard_by, max_rows_per_request, begin, end, {}};
   Foreseen out;

@@ -74,6 +74,7 @@ std::vector<std::vector<std::string>> Connection::Ask(const Statement& statement
   r.type = "text/plain";
   const http::Reply reply = client_.Call(std::move(r), [this] { return host_.Cancelled(); });
   CheckWhole(reply, doing, texts);
+  if (reply.type.rfind("text/html", 0) == 0) throw Retry(doing + ": what answers is no ClickHouse server but a page: \"" + Shown(reply.body.substr(0, 80)) + "\"");   // of a proxy, or to log in
   std::vector<std::vector<std::string>> rows;
   std::string_view text = reply.body;
   while (!text.empty()) {
@@ -92,11 +93,22 @@ std::vector<std::vector<std::string>> Connection::Ask(const Statement& statement
   return rows;
 }
 
+std::vector<std::vector<std::string>> Connection::AskWhole(const Statement& statement, const std::string& doing, const std::string& instead, bool texts) {
+  try {
+    return Ask(statement, doing, texts);
+  } catch (const TooMuch& e) {
+    if (!e.lasting()) throw;
+    const char* const setting = e.code == 158 ? "max_rows_to_read" : e.code == 307 ? "max_bytes_to_read" : "max_result_rows";
+    throw Fatal(std::string(e.what()) + "; the server's setting " + setting + " forbids it: raise that, or " + instead, e.code);
+  }
+}
+
 std::optional<std::vector<std::vector<std::string>>> Connection::AskIfAllowed(const Statement& statement, const std::string& doing) {
   try {
     return Ask(statement, doing);
   } catch (const Error& e) {
-    if (e.status == ETL_RETRY || e.status == ETL_CANCELLED) throw;
+    const auto* too_much = dynamic_cast<const TooMuch*>(&e);
+    if ((e.status == ETL_RETRY && !(too_much && too_much->lasting())) || e.status == ETL_CANCELLED) throw;
     host_.Warn(std::string("goes on without knowing: ") + e.what());
     return std::nullopt;
   }

@@ -47,6 +47,9 @@ class Connection {
   /// A small result, its lines and their columns, unescaped.
   /// `texts`: the rows hold any texts, of which one may look like what a server says when it fails.
   std::vector<std::vector<std::string>> Ask(const Statement& statement, const std::string& doing, bool texts = false);
+  /// The same of a question that cannot be asked of less: what a setting of the user's forbids is refused for good.  `instead`: what would do
+  /// without the question.
+  std::vector<std::vector<std::string>> AskWhole(const Statement& statement, const std::string& doing, const std::string& instead, bool texts = false);
   /// The same of what a user need not be allowed to see: nothing, and a warning, where it is refused for good.
   std::optional<std::vector<std::vector<std::string>>> AskIfAllowed(const Statement& statement, const std::string& doing);
   /// Begins a query whose rows come in Native; `whole`: the server shall have all of them before it answers, so that it can still

@@ -4,8 +4,9 @@
 #include <etl/pack.h>
 
 #include <algorithm>
+#include <cctype>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 
 namespace etl::clickhouse {
 namespace {
@@ -14,6 +15,14 @@ namespace {
 /// lazy columns they walk it twice.
 std::vector<std::pair<std::string, std::string>> PageSettings(std::int64_t limit) {
   return {{"max_block_size", std::to_string(std::clamp<std::int64_t>(limit, 1024, 65'409))}, {"query_plan_optimize_lazy_materialization", "0"}};
+}
+
+/// Refuses what would make a query end early and look complete.
+void RefuseCut(const std::string& setting, const std::string& value) {
+  const bool mode = setting.find("_overflow_mode") != std::string::npos;
+  if (mode ? value == "throw" : (setting != "limit" && setting != "offset") || value == "0") return;
+  throw ConfigError("settings", "the server's setting " + setting + " = " + value + " cuts results without a word; write settings = {" + setting + " = \"" + (mode ? "throw" : "0") +
+                                    "\"}, or ask for another profile");
 }
 
 }  // namespace
@@ -41,7 +50,7 @@ detail::DeclaredList ClickhouseSource::Options() {
           Option("slice", &S::slice, "How much time the first request covers, while nothing is known.").Range("1s..365d").Tuning(),
           Option("shard_by", &S::shard_by, "A column by whose values the table is read in parts, besides time."),
           Option("shard_values", &S::shard_values, "Its values; the server is asked if not given. Rows with others are read as one more part."),
-          Option("manifest", &S::manifest, "Slices that 'etl plan --write' has found, to be followed.").Path().Tuning(),
+          Option("manifest", &S::manifest, "Slices that 'etl plan --write' has found, to be followed; what lies outside of them is read as well.").Path().Tuning(),
           Option("expand", &S::expand, "Read only the time that no complete run has read yet, up to the last row that is over by the server's clock."),
           Option("overlap", &S::overlap, "With expand: how much before each end of what was read is read again, for rows that came late; of dates whole days.").Range("0s..365d").Tuning(),
           Option("requests_per_second", &S::requests_per_second, "Most requests a second, of all readers; 0: no limit.").Range("0..100000").Tuning(),
@@ -69,15 +78,16 @@ Connection& ClickhouseSource::Connected() {
 }
 
 void ClickhouseSource::Check() {
-  Prepare();
+  CheckOptions();
   LoadManifest();
 }
 
 void ClickhouseSource::LoadManifest() {
   if (manifest.empty()) return;
   std::ifstream file(manifest, std::ios::binary);
-  if (!file) throw ConfigError("manifest", "\"" + manifest + "\" cannot be opened");
-  manifest_ = FromJson(std::string(std::istreambuf_iterator<char>(file), {}));
+  std::ostringstream text;
+  if (!file || !(text << file.rdbuf())) throw ConfigError("manifest", "\"" + manifest + "\" cannot be read");
+  manifest_ = FromJson(text.str());
   if (manifest_.table != table || manifest_.time_column != time_column || manifest_.shard_by != shard_by) {
     throw ConfigError("manifest", "it was made for table \"" + manifest_.table + "\" by \"" + manifest_.time_column + "\"" +
                                       (manifest_.shard_by.empty() ? "" : " in parts of \"" + manifest_.shard_by + "\"") + ", and this is another");
@@ -98,6 +108,7 @@ void ClickhouseSource::CheckOptions() const {
   if (!query.empty() && (!where.empty() || !columns.empty() || final || !time_column.empty() || max_rows_per_request)) {
     throw ConfigError("query", "where, columns, final, time_column and max_rows_per_request belong to table; write them into the query");
   }
+  http::MakeTarget(*this);
   if (max_rows_per_request && time_column.empty()) {
     throw ConfigError("time_column", "a store that gives at most so many rows a request is read in slices of time: name the column");
   }
@@ -110,19 +121,25 @@ void ClickhouseSource::CheckOptions() const {
   needs(!order_by.empty(), "order_by");
   needs(!from.empty(), "from");
   needs(!to.empty(), "to");
-  if (strategy != "auto") needs(true, "strategy");
+  needs(strategy != "auto", "strategy");
+  const auto first = from.empty() ? -kFar : ParseTime(from, "from"), last = to.empty() ? kFar : ParseTime(to, "to");
+  if (first > last) throw ConfigError("to", "it lies before from");
   if (!shard_values.empty() && shard_by.empty()) throw ConfigError("shard_values", "they are values of shard_by, which is not given");
+  std::set<std::string> seen;
+  for (const std::string& v : shard_values) {
+    if (!seen.insert(v).second) throw ConfigError("shard_values", "\"" + v + "\" is listed twice: its rows would come twice");
+  }
   if (overlap.count() && !expand) throw ConfigError("overlap", "it belongs to expand = true");
+  for (const auto& [name, value] : settings) RefuseCut(name, value);   // not all of them are seen in system.settings
   if (strategy == "article" && !manifest.empty()) throw ConfigError("manifest", "a manifest is followed by strategy = \"auto\" or \"slices\"");
   if (strategy == "article" && !order_by.empty()) throw ConfigError("order_by", "strategy = \"article\" pages by offset; leave it out");
 }
 
-/// What would make a query end early and look complete.  Remembers which settings of pages the server knows.
+/// Refuses profiles that cut, and does without compression where it may not be asked for.  Remembers which settings of pages the server knows.
 void ClickhouseSource::CheckSettings() {
   Statement s;
   s.binds = table_.binds;
-  s += "SELECT name, value FROM system.settings WHERE name IN ('read_overflow_mode', 'result_overflow_mode', 'timeout_overflow_mode', 'sort_overflow_mode', "
-       "'limit', 'offset'";
+  s += "SELECT name, value FROM system.settings WHERE name LIKE '%_overflow_mode%' OR name IN ('readonly', 'limit', 'offset'";
   const auto wanted = max_rows_per_request ? PageSettings(max_rows_per_request) : decltype(table_.page_settings)();
   for (const auto& [name, value] : wanted) s += ", " + Literal(name);
   s += ")";
@@ -135,9 +152,12 @@ void ClickhouseSource::CheckSettings() {
       if (std::none_of(settings.begin(), settings.end(), named)) table_.page_settings.push_back(*want);
       continue;
     }
-    const bool cuts = r[1] == "break" || ((r[0] == "limit" || r[0] == "offset") && r[1] != "0");
-    if (cuts) throw ConfigError("settings", "the server's setting " + r[0] + " = " + r[1] + " cuts results without a word; write settings = {" + r[0] + " = \"" +
-                                                (r[1] == "break" ? "throw" : "0") + "\"}, or ask for another profile");
+    if (r[0] == "readonly" && r[1] == "1" && coding_ != "none") {
+      host.Warn("is not compressed: compression = \"" + compression + "\" is a setting of the server, and this user, who has readonly = 1, may not set any");
+      coding_ = "none";
+      Connected().SetCoding(coding_);
+    }
+    RefuseCut(r[0], r[1]);
   }
 }
 
@@ -165,8 +185,10 @@ void ClickhouseSource::Prepare() {
   CheckOptions();
   Statement ask;
   ask.text = "SELECT version()";
-  const auto version = Connected().Ask(ask, "cannot reach the server");
-  if (version.empty() || version[0][0].empty()) throw Fatal("what answers is no ClickHouse server: it says no version");
+  const auto version = Connected().Ask(ask, "cannot ask the server for its version");
+  if (version.empty() || version[0][0].empty() || !std::isdigit(static_cast<unsigned char>(version[0][0][0]))) {
+    throw Retry("what answers is no ClickHouse server: it says \"" + Shown(version.empty() ? "" : version[0][0].substr(0, 80)) + "\" where its version is due");
+  }
   version_ = version[0][0];
   const int major = std::atoi(version_.c_str());
   table_ = Table();
@@ -204,6 +226,7 @@ void ClickhouseSource::Prepare() {
     }
   }
   for (const ReadColumn& c : table_.read) given_types_.push_back(c.type);
+  if (!tls.verify) host.Warn("tls.verify is false: whoever is on the way to the server can read and change everything");
   pace_.Set(requests_per_second, concurrency);
   prepared_ = true;
 }

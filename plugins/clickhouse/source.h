@@ -25,7 +25,7 @@ class ClickhouseSource : public Source, public Server {
  public:
   static constexpr auto kType = "clickhouse";
   static constexpr auto kSummary = "Reads a table or a query of ClickHouse, also from a service that gives only so many rows a request.";
-  static constexpr std::uint32_t kFlags = ETL_PARALLEL | ETL_REPLANS;   // pieces that were divided end where the plan says
+  static constexpr std::uint32_t kFlags = ETL_PARALLEL | ETL_REPLANS | ETL_LOCAL;   // pieces that were divided end where the plan says
   std::string table, where, query, time_column, from, to, strategy = "auto", shard_by, manifest, strings = "text", fixed_strings = "binary";
   std::vector<std::string> columns, order_by, shard_values;
   std::vector<std::pair<std::string, std::string>> params;
@@ -39,6 +39,7 @@ class ClickhouseSource : public Source, public Server {
   static const void* Extension(std::string_view id);
   /// For `etl plan`.
   std::optional<Foreseen> Foresee();
+  /// Of the options alone; the server is asked by Describe().
   void Check() override;
   std::string Identity() override;
   Schema Describe() override;

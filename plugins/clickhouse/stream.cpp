@@ -48,7 +48,7 @@ std::vector<Key> ClickhouseSource::Borders(std::size_t columns, const Key& from,
   }
   Statement s = table_.Sampled(given, from);
   s += " AND rand() % " + std::to_string(one_in) + " = 0 ORDER BY " + order;
-  const auto sample = Connected().Ask(s, "cannot take a sample of the keys of \"" + table + "\"", true);
+  const auto sample = Connected().AskWhole(s, "cannot take a sample of the keys of \"" + table + "\"", "read it with max_rows_per_request and time_column", true);
   const auto step = static_cast<std::size_t>(std::max<std::int64_t>(1, rows / (one_in * parts)));
   std::vector<Key> borders;
   Key last = from;

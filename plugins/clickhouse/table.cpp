@@ -58,7 +58,10 @@ std::string TimeText(std::int64_t seconds) {
 std::int64_t ParseTime(const std::string& text, const char* option) {
   char* end = nullptr;
   const long long number = std::strtoll(text.c_str(), &end, 10);
-  if (!text.empty() && *end == 0) return number;
+  if (!text.empty() && *end == 0) {
+    if (number < -kFar || number > kFar) throw ConfigError(option, "\"" + text + "\" is too far away");
+    return number;
+  }
   int y = 0, m = 0, d = 0, h = 0, min = 0, s = 0, used = 0;
   char separator = 0;
   const bool date = std::sscanf(text.c_str(), "%4d-%2d-%2d%n", &y, &m, &d, &used) == 3;
@@ -70,6 +73,7 @@ std::int64_t ParseTime(const std::string& text, const char* option) {
     if (good && text[static_cast<std::size_t>(used)] == 'Z') ++used;
     good = good && !text[static_cast<std::size_t>(used)] && h < 24 && min < 60 && s < 60;
   }
+  good = good && d <= DaysOf(m == 12 ? y + 1 : y, m % 12 + 1, 1) - DaysOf(y, m, 1);   // days of that month
   if (!good) throw ConfigError(option, "\"" + text + "\" is no time; write it in UTC, as 2024-03-01 or 2024-03-01 12:00:00");
   return DaysOf(y, m, d) * 86400 + h * 3600 + min * 60 + s;
 }
@@ -128,10 +132,13 @@ void Table::Take(Connection& connection, const std::string& sql, const char* opt
   try {
     rows = connection.Ask(s, "cannot look at the columns");
   } catch (Error& e) {
+    if (const auto dot = name.find('.'); CodeOf(e.what()) == 60 && dot != std::string::npos) {
+      throw ConfigError("table", std::string(e.what()) + "; a database has an option of its own: database = \"" + name.substr(0, dot) + "\"");
+    }
     if (e.status == ETL_CONFIG && e.option.empty()) e.option = option;
     throw;
   }
-  if (rows.size() < 2 || rows[0].size() != rows[1].size()) throw Fatal("the server did not say which columns there are");
+  if (rows.size() < 2 || rows[0].size() != rows[1].size()) throw Retry("the server did not say which columns there are, but \"" + Shown(rows.empty() ? "" : rows[0][0].substr(0, 80)) + "\"");
   if (rows[0].size() > kMostColumns) throw ConfigError(option, "there are " + std::to_string(rows[0].size()) + " columns; name at most " + std::to_string(kMostColumns));
   for (std::size_t i = 0; i < rows[0].size(); ++i) {
     try {
@@ -153,7 +160,7 @@ void Table::FindColumns(Connection& connection) {
   Statement s = Begin();
   read.clear();
   casts.clear();
-  Take(connection, "SELECT " + (list.empty() ? "*" : list) + " FROM " + Quote(name, "table") + " LIMIT 0", wanted.empty() ? "table" : "columns");
+  Take(connection, "SELECT " + (list.empty() ? "*" : list) + " FROM " + Quote(name, "table") + " WHERE 0 LIMIT 0", wanted.empty() ? "table" : "columns");
   delivered = read.size();
   if (where.empty()) return;
   Statement check = Begin();
@@ -170,9 +177,9 @@ void Table::FindQuery(Connection& connection, const std::string& query) {
 
 std::string Table::TypeOf(Connection& connection, const std::string& column, const char* option) const {
   Statement s = Begin();
-  s += "SELECT " + Quote(column, option) + " FROM " + Quote(name, "table") + " LIMIT 0 FORMAT TabSeparatedWithNamesAndTypes";
+  s += "SELECT " + Quote(column, option) + " FROM " + Quote(name, "table") + " WHERE 0 LIMIT 0 FORMAT TabSeparatedWithNamesAndTypes";
   const auto rows = AskFor(connection, s, "cannot look at column \"" + column + "\"", option);
-  if (rows.size() < 2 || rows[1].empty()) throw Fatal("the server did not say what column \"" + column + "\" is");
+  if (rows.size() < 2 || rows[1].empty()) throw Retry("the server did not say what column \"" + column + "\" is");
   return rows[1][0];
 }
 
@@ -198,6 +205,7 @@ void Table::SetKey(Connection& connection, const std::string& time, const std::v
     if (!FitsKey(type, k)) {
       read.resize(known);
       casts.resize(known);
+      if (must && type.rfind("Nullable(", 0) == 0) throw ConfigError(option, "column \"" + column + "\" is Nullable: rows without a value would never be read");
       if (must) throw ConfigError(option, "column \"" + column + "\" is of type " + type + ", which gives no certain order here");
       return false;
     }
@@ -225,6 +233,7 @@ void Table::SetSharding(Connection& connection, const std::string& column) {
   while (type.rfind("Nullable(", 0) == 0 || type.rfind("LowCardinality(", 0) == 0) type = type.substr(type.find('(') + 1, type.size() - type.find('(') - 2);
   sharding.column = KeyColumn();
   sharding.column.name = column;
+  sharding.type = type;
   const bool number = FitsKey(type, sharding.column) && sharding.column.kind == KeyColumn::Kind::kInt;
   const std::string head = Head(type);
   if (!number && head != "String" && head != "FixedString" && head != "Enum8" && head != "Enum16" && head != "UUID") {

@@ -25,6 +25,7 @@ bool FitsKey(const std::string& type, KeyColumn& out);
 /// A part of the table by the value of one column.  Its name: "" is all, "=x" the rows where it is x, "*" the rows of no other shard.
 struct Sharding {
   KeyColumn column;
+  std::string type;                           ///< without Nullable and LowCardinality
   std::vector<std::string> values;
 };
 
@@ -105,7 +106,8 @@ class Table {
 
 /// "2024-03-01 00:00:00", in UTC.
 std::string TimeText(std::int64_t seconds);
-/// "2024-03-01", "2024-03-01 00:00:00", with T and Z as well, or seconds.  Throws ConfigError(option).
+constexpr std::int64_t kFar = 1LL << 62;  ///< seconds: no time, and sums of two are numbers still
+/// "2024-03-01", "2024-03-01 00:00:00", with T and Z as well, or seconds, which are not far.  Throws ConfigError(option).
 std::int64_t ParseTime(const std::string& text, const char* option);
 
 }  // namespace etl::clickhouse

@@ -129,9 +129,7 @@ Schema Embed::Describe(const Schema& in) {
   CheckNew(in, output, "output");
   if (!cache.empty()) Cache::Check(cache);
   const Model& m = Load();
-  if (element == "int8" && !m.folder().normalize) {
-    throw ConfigError("element", "int8 takes numbers from -1 to 1, and the model's vectors are not scaled to length 1; normalize = true does it");
-  }
+  if (element == "int8" && !m.folder().normalize) host.Warn("element = \"int8\" cuts numbers off at -1 and 1, and the model's vectors are not scaled to length 1; normalize = true does it");
   if (on_empty == "embed" && m.tokenizer().specials() == 0 && m.tokenizer().Encode(m.folder().prefix).empty()) {
     throw ConfigError("on_empty", "the model's tokenizer puts no tokens around a text: of an empty one there is nothing to embed; take null, zero, reject or fail");
   }

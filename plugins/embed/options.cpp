@@ -20,7 +20,7 @@ detail::DeclaredList Embed::Options() {
       Option("model", &E::model, "Folder of the model, as the Hub lays it out: ONNX file, tokenizer.json, config.json and, for sentence-transformers, modules.json and what it names.").Path().Required(),
       Option("text", &E::text, "Column to embed, or a template of several: \"{title}. {content}\".").Required(),
       Option("output", &E::output, "New column with the vector."),
-      Option("element", &E::element, "Numbers of the vector: float32; float16; int8 (127 times the number, rounded; of vectors of length 1 only); binary (a bit for each sign, eight in an int8).")
+      Option("element", &E::element, "Numbers of the vector: float32; float16; int8 (127 times the number, rounded; for vectors of length 1); binary (a bit for each sign, eight in an int8).")
           .Choices({"float32", "float16", "int8", "binary"}),
       Option("on_long", &E::on_long, "Text of more tokens than the model takes: cut it off, make a row of each chunk, reject the row, or fail.")
           .Choices({"truncate", "chunk", "reject", "fail"}),

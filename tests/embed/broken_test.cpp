@@ -127,14 +127,6 @@ TEST_CASE("wrong dims, inputs and hashes") {
   With("note.txt", "", "128 tokens leave no room for a text beside the ", "prefix = \"" + Words(126) + "\"");
 }
 
-TEST_CASE("bytes are refused for vectors of any length") {
-  With("note.txt", "", "int8 takes numbers from -1 to 1, and the model's vectors are not scaled to length 1; normalize = true does it", "element = \"int8\"");
-  With("note.txt", "", "int8 takes numbers from -1 to 1", "element = \"int8\"\nnormalize = false");
-  Job job("element = \"int8\"\nnormalize = true");
-  job.Texts({"\"hello\""});
-  job.Must();
-}
-
 TEST_CASE("a tokenizer or a length that is not the model's is said before the first row") {
   With("model.onnx", MeanModel(1000), "tokenizer.json has words up to the number 1999, which the model does not know; they do not belong together");
   Job unsaid;

@@ -135,13 +135,11 @@ std::string Tensors(const std::map<std::string, std::vector<float>>& all) {
   return std::string(reinterpret_cast<const char*>(&size), sizeof size) + header + data;
 }
 
-namespace {
 std::string Varint(std::uint64_t n) {
   std::string out;
   for (; n >= 0x80; n >>= 7) out += static_cast<char>(n | 0x80);
   return out + static_cast<char>(n);
 }
-}  // namespace
 
 std::string Field(int number, const std::string& bytes) { return Varint(static_cast<std::uint64_t>(number) << 3 | 2) + Varint(bytes.size()) + bytes; }
 std::string Field(int number, std::uint64_t n) { return Varint(static_cast<std::uint64_t>(number) << 3) + Varint(n); }

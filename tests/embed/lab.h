@@ -62,6 +62,7 @@ inline constexpr auto kWithDense = R"([{"type":"sentence_transformers.models.Tra
 std::string Tensors(const std::map<std::string, std::vector<float>>& all);
 
 /// Fields of a message of Protocol Buffers, by hand.
+std::string Varint(std::uint64_t n);
 std::string Field(int number, const std::string& bytes);
 std::string Field(int number, std::uint64_t n);
 /// An ONNX model of the tiny one's vocabulary without an attention mask: gives the mean of 8 numbers of each token, or of the first `words` of them.

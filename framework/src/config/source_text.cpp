@@ -150,7 +150,9 @@ void SourceText::MaskUrls() {
   for (std::size_t at = text_.find("://"); at != std::string::npos;
        at = text_.find("://", at + 3)) {
     const std::size_t host = at + 3;
-    const std::size_t end = text_.find_first_of("/?# \t\r\n\"'", host);
+    const std::size_t end = text_.find_first_of("/?# \t\r\n\"'", host), stop = text_.find_first_of(" \t\r\n\"'", host);
+    const std::size_t query = text_.find('?', host);
+    if (query < stop) MaskBytes(query + 1, std::min(stop, text_.size()));
     const std::string_view authority =
         std::string_view(text_).substr(host, end == std::string::npos ? end : end - host);
     const std::size_t colon = authority.find(':'), last = authority.rfind('@');

@@ -31,7 +31,7 @@ class SourceText {
 
   /// From now on this part is shown as "***".
   void Mask(Spot begin, Spot end);
-  /// Masks the password in each URL of the text.
+  /// Masks the password in each URL of the text, and its query, which can hold another.
   void MaskUrls();
 
   Problem ProblemAt(Spot at, std::string message, bool warning) const;
