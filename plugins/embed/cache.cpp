@@ -104,8 +104,9 @@ Cache::Cache(const std::string& path, std::int64_t limit, std::size_t dims, cons
     Run("CREATE INDEX IF NOT EXISTS vectors_used ON vectors (used)");
     find_ = Prepare("SELECT vector, used FROM vectors WHERE key = ?");
     put_ = Prepare("INSERT OR REPLACE INTO vectors (key, used, vector) VALUES (?, ?, ?)");
-    // Anew, so that rows lie as they were used: those that go leave whole pages.
-    touch_ = Prepare("INSERT OR REPLACE INTO vectors (key, used, vector) SELECT key, ?, vector FROM vectors WHERE key = ?");
+    touch_ = Prepare("UPDATE vectors SET used = ? WHERE key = ?");
+    // Where rows may soon go, anew, so that they lie as they were used: those that go leave whole pages.
+    move_ = Prepare("INSERT OR REPLACE INTO vectors (key, used, vector) SELECT key, ?, vector FROM vectors WHERE key = ?");
     drop_ = Prepare("DELETE FROM vectors WHERE rowid IN (SELECT rowid FROM vectors ORDER BY used LIMIT ?)");
     page_ = Number("PRAGMA page_size");
     const std::int64_t payload = static_cast<std::int64_t>(dims_ * sizeof(float)) + 48, fit = (page_ - 12) / payload;
@@ -204,9 +205,10 @@ void Cache::Save() noexcept {
       std::int64_t added = 0;
       for (const auto& [key, vector] : rows_) {
         if (!vector.empty() && ++added) continue;
-        sqlite3_bind_int64(touch_.get(), 1, now);
-        sqlite3_bind_blob(touch_.get(), 2, key.data(), sizeof key, SQLITE_STATIC);
-        Step(touch_.get());
+        sqlite3_stmt* const s = fresh_ == opened_ ? move_.get() : touch_.get();
+        sqlite3_bind_int64(s, 1, now);
+        sqlite3_bind_blob(s, 2, key.data(), sizeof key, SQLITE_STATIC);
+        Step(s);
       }
       MakeRoom(added);
       for (const auto& [key, vector] : rows_) {

@@ -58,7 +58,7 @@ class Cache {
   const std::atomic<bool>& stop_;
   std::function<void(const std::string&)> warn_;
   std::unique_ptr<sqlite3, Close> db_;
-  Statement find_, put_, touch_, drop_;
+  Statement find_, put_, touch_, move_, drop_;
   std::map<Key, std::vector<float>> rows_;   ///< to be written; without a vector: only used again
   bool broken_ = false, damage_said_ = false;
 };
