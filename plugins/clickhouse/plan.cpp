@@ -144,6 +144,7 @@ std::optional<Foreseen> ClickhouseSource::Foresee() {
                 {"requests of this plan", std::to_string(asked_)},
                 {"time of a request", Decimal(seconds, 3) + " s"},
                 {"time expected, one at a time", Duration(static_cast<double>(walked) * seconds)}};
+  if (expand) out.report.emplace_back("expand", "all of this range is counted; a run leaves out what complete runs have read");
   out.file = ToJson(m);
   return out;
 }
