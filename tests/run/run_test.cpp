@@ -171,7 +171,7 @@ TEST_CASE("rows that a sink wants once more come again, alone") {
 
 TEST_CASE("by default the first rejected row stops the run with exit 11, and no position passes it") {
   Fixture f;
-  const RunResult r = f.RunToml(Pipeline("rows = 1000", Map("mode = \"reject\"\nn = 555") , kFile));
+  const RunResult r = f.RunToml(Pipeline("rows = 1000", Map("workers = 1\nmode = \"reject\"\nn = 555"), kFile));
   CHECK(r.exit == Exit::kRejectStop);
   CHECK(r.message == "transform[0] (probe) rejected a row (split s0, batch 0, row 0): does not suit; mend the row, or let "
                      "rejects go to a file with on_reject = \"file\"");
