@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <future>
 
 namespace etl::embed {
 namespace {
@@ -16,6 +17,8 @@ constexpr std::chrono::milliseconds kLook{4};        // how often it is seen wha
 constexpr std::chrono::seconds kReportEvery{1};
 constexpr std::int64_t kRowsOut = 256;               // of a batch that leave together
 constexpr std::int64_t kBytesOut = 4 << 20;          // of a row's copies that leave together
+constexpr std::size_t kTokenizedTogether = 1 << 20;  // bytes
+constexpr std::size_t kWorthAThread = 32;            // texts
 
 using Clock = std::chrono::steady_clock;
 
@@ -191,12 +194,15 @@ void Embed::Apply(const Rows& in) {
     Held& held = held_.emplace_back();
     held.source = source;
     ++source->parts;
-    for (std::int64_t row = first; row < last; ++row) {
-      AddRow(in, row, held);
-      while (engine_->full()) Pump(std::chrono::milliseconds(100));
+    for (std::int64_t row = first; row < last;) {
+      for (RowText& text : ReadRows(in, row, last)) {
+        AddRow(in, text, held);
+        while (engine_->full()) Pump(std::chrono::milliseconds(100));
+      }
     }
     held.whole = in.size() <= kRowsOut && static_cast<std::int64_t>(held.pieces.size()) == in.size() && !chunks();
     if (--held.open == 0) EmitHeld(held);
+    engine_->StartFew();
   }
   if (--source->parts == 0) host.Finished(source->id);
   Pump(std::chrono::nanoseconds(0));
@@ -219,32 +225,68 @@ std::string Embed::RowName(const Rows& in, std::int64_t row) const {
   return name.empty() ? "row " + std::to_string(in.row(row) + 1) : name;
 }
 
-void Embed::AddRow(const Rows& in, std::int64_t row, Held& held) {
-  std::string value;
-  bool there = false;
+/// The texts of rows from `row` on, which comes to stand behind them, with their tokens.  Not all of them where they are large.
+std::vector<Embed::RowText> Embed::ReadRows(const Rows& in, std::int64_t& row, std::int64_t last) {
+  std::vector<RowText> texts;
+  for (std::size_t bytes = 0; row < last && bytes < kTokenizedTogether; ++row) {
+    RowText text;
+    text.row = row;
+    if (!ReadRow(in, text)) continue;
+    bytes += text.value.size();
+    texts.push_back(std::move(text));
+  }
+  // Two at a time: where most vectors are known the tokens are what a run waits for.
+  const auto tokenize = [this](RowText* from, RowText* to) {
+    const auto begin = Clock::now();
+    for (; from != to; ++from) Tokenize(*from);
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+  };
+  RowText* const all = texts.data();
+  RowText* const half = all + (texts.size() < kWorthAThread ? 0 : texts.size() / 2);
+  std::future<double> other;
+  if (half != all) other = std::async(std::launch::async, tokenize, all, half);
+  count_.tokenizing += tokenize(half, all + texts.size());
+  if (other.valid()) count_.tokenizing += other.get();
+  return texts;
+}
+
+/// False: it was rejected.
+bool Embed::ReadRow(const Rows& in, RowText& text) {
+  const auto reject = [&](const std::string& reason) {
+    host.Reject(in.row(text.row), reason);
+    return false;
+  };
   try {
-    if (chunks() && !KeyOf(in.array(), row)) return host.Reject(in.row(row), "a column of chunk.key is null");
-    there = text_of_->Append(in.array(), row, value);
+    if (chunks() && !KeyOf(in.array(), text.row)) return reject("a column of chunk.key is null");
+    text.there = text_of_->Append(in.array(), text.row, text.value);
   } catch (const std::invalid_argument& e) {
-    return host.Reject(in.row(row), e.what());
+    return reject(e.what());
   }
-  if (ValidUtf8(value) != value.size()) {
-    if (on_invalid_utf8 == "error") return host.Reject(in.row(row), "the text is not UTF-8 at byte " + std::to_string(ValidUtf8(value)));
-    value = Repaired(value);
-    ++count_.repaired;
-  }
-  const auto begin = Clock::now();
+  if (ValidUtf8(text.value) == text.value.size()) return true;
+  if (on_invalid_utf8 == "error") return reject("the text is not UTF-8 at byte " + std::to_string(ValidUtf8(text.value)));
+  text.value = Repaired(text.value);
+  ++count_.repaired;
+  return true;
+}
+
+/// Any thread.
+void Embed::Tokenize(RowText& text) const {
   const Tokenizer& tokenizer = loaded_->tokenizer();
   const std::string& before = loaded_->folder().prefix;
-  std::vector<Token> tokens;
-  if (there || on_empty == "embed") tokens = tokenizer.Encode(before.empty() ? value : before + value);
-  const bool empty = !there || Blank(value) || tokens.empty() || (!before.empty() && tokenizer.Encode(value).empty());
-  count_.tokenizing += std::chrono::duration<double>(Clock::now() - begin).count();
+  if (text.there || on_empty == "embed") text.tokens = tokenizer.Encode(before.empty() ? text.value : before + text.value);
+  text.empty = !text.there || Blank(text.value) || text.tokens.empty() || (!before.empty() && tokenizer.Encode(text.value).empty());
+}
+
+void Embed::AddRow(const Rows& in, RowText& text, Held& held) {
+  const Tokenizer& tokenizer = loaded_->tokenizer();
+  const std::int64_t row = text.row;
+  std::string& value = text.value;
+  std::vector<Token>& tokens = text.tokens;
   ++count_.texts;
   count_.tokens += static_cast<std::int64_t>(tokens.size());
   Piece piece;
   piece.row = row;
-  if (empty) {
+  if (text.empty) {
     ++count_.empty;
     if (on_empty == "reject") return host.Reject(in.row(row), "the text is empty");
     if (on_empty == "fail") throw Fatal("the text of " + RowName(in, row) + " is empty");

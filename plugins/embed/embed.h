@@ -52,6 +52,13 @@ class Embed : public Transform {
   void Interrupt() noexcept override;
 
  private:
+  /// A row that came in.
+  struct RowText {
+    std::int64_t row = 0;
+    bool there = false, empty = false;
+    std::string value;
+    std::vector<Token> tokens;
+  };
   /// A row that will come out.
   struct Piece {
     std::int64_t row = 0;
@@ -93,7 +100,10 @@ class Embed : public Transform {
   bool chunks() const { return on_long == "chunk"; }
   void CheckOptions() const;
   void CheckNew(const Schema& in, const std::string& name, const char* option) const;
-  void AddRow(const Rows& in, std::int64_t row, Held& held);
+  std::vector<RowText> ReadRows(const Rows& in, std::int64_t& row, std::int64_t last);
+  bool ReadRow(const Rows& in, RowText& text);
+  void Tokenize(RowText& text) const;
+  void AddRow(const Rows& in, RowText& text, Held& held);
   void AddChunks(const std::string& text, std::int64_t row, Held& held);
   void AddPiece(Piece piece, std::vector<std::uint32_t> ids, Held& held);
   std::optional<std::string> KeyOf(const ArrowArray& batch, std::int64_t row) const;

@@ -17,6 +17,7 @@ int Cores() { return static_cast<int>(std::max(1u, std::thread::hardware_concurr
 
 constexpr std::size_t kTokens = 512;                    // where nothing was measured
 constexpr std::size_t kTokensTried[] = {512, 1024};
+constexpr std::size_t kFew = 64;                        // texts
 constexpr std::size_t kTextsTried = 96;                 // for one setting: a second of a small model
 
 }  // namespace
@@ -115,6 +116,15 @@ void Engine::Add(TextPtr text) {
 bool Engine::hungry() const {
   const std::lock_guard lock(mutex_);
   return queue_.size() < static_cast<std::size_t>(now_.sessions);
+}
+
+void Engine::StartFew() {
+  if (window_.empty() || window_.size() > kFew) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (running_ > 0 || !queue_.empty()) return;
+  }
+  Start();
 }
 
 bool Engine::full() const { return window_.size() >= most_ && !hungry(); }

@@ -30,6 +30,8 @@ class Engine {
   void Add(TextPtr text);
   /// The window to the model as it is.
   void Start();
+  /// The same where the window holds few texts and the model has nothing to do: most rows have their vectors from elsewhere.
+  void StartFew();
   bool window_empty() const { return window_.empty(); }
   /// Full, and as much before the model as there should be: take what is done before more is added.
   bool full() const;
