@@ -15,7 +15,7 @@ namespace etl::embed {
 namespace {
 
 constexpr std::int64_t kRowsTogether = 512;
-constexpr int kBusyLooks = 1000;                       // for a file that others use
+constexpr int kBusyLooks = 2000;                       // for a file that others use
 constexpr std::chrono::milliseconds kBusyWait{5};
 constexpr std::int64_t kLogMost = 16 << 20;
 constexpr std::int64_t kDayMs = 86'400'000;
