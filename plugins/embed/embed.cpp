@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "embed.h"
 
+#include <etl/bytes.h>
 #include <etl/take.h>
 #include <openssl/evp.h>
 
@@ -43,28 +44,6 @@ ChunkEnd EndOf(const std::string& name) { return name == "token" ? ChunkEnd::kTo
 
 bool Finite(const std::vector<float>& v) {
   return std::all_of(v.begin(), v.end(), [](float f) { return std::isfinite(f); });
-}
-
-/// What a copy of a row takes, about.
-std::int64_t BytesOf(const ArrowSchema& schema, const ArrowArray& array, std::int64_t row) {
-  const arrow::Format format = arrow::ParseFormat(schema.format);
-  switch (format.layout) {
-    case arrow::Layout::kText32: case arrow::Layout::kText64: return static_cast<std::int64_t>(arrow::TextAt(format.layout, array, row).size()) + 8;
-    case arrow::Layout::kList32: case arrow::Layout::kList64: case arrow::Layout::kFixedList: {
-      std::int64_t bytes = 8;
-      const arrow::Range items = arrow::ListAt(format, array, row);
-      const arrow::Format of_item = arrow::ParseFormat(schema.children[0]->format);
-      if (of_item.layout == arrow::Layout::kFixed) return bytes + (items.end - items.begin) * of_item.width;
-      for (std::int64_t i = items.begin; i < items.end; ++i) bytes += BytesOf(*schema.children[0], *array.children[0], i);
-      return bytes;
-    }
-    case arrow::Layout::kStruct: {
-      std::int64_t bytes = 0;
-      for (std::int64_t i = 0; i < schema.n_children; ++i) bytes += BytesOf(*schema.children[i], *array.children[i], row + array.offset);
-      return bytes;
-    }
-    default: return std::max(8, format.width);
-  }
 }
 
 }  // namespace
@@ -435,7 +414,7 @@ void Embed::EmitHeld(Held& held) {
   std::int64_t bytes = 0, of_row = 0;
   for (std::size_t i = 0; i < held.pieces.size(); ++i) {
     // One row may have become many, each with all of its columns.
-    if (chunks() && (i == 0 || held.pieces[i].row != held.pieces[i - 1].row)) of_row = BytesOf(in_schema(), held.source->array, held.pieces[i].row);
+    if (chunks() && (i == 0 || held.pieces[i].row != held.pieces[i - 1].row)) of_row = arrow::ValueBytes(in_schema(), held.source->array, held.pieces[i].row, 1);
     if (i > first && (i - first == static_cast<std::size_t>(kRowsOut) * 4 || bytes + of_row > most)) {
       EmitPieces(held, std::exchange(first, i), i);
       bytes = 0;

@@ -22,7 +22,4 @@ class DiscardSink : public Sink {
   std::int64_t rows_ = 0, bytes_ = 0;
 };
 
-/// Bytes of a batch's values, without validity and offsets; 0 for columns whose layout is unknown.
-std::int64_t ValueBytes(const ArrowSchema& schema, const ArrowArray& array, std::int64_t offset, std::int64_t length);
-
 }  // namespace etl::generate
