@@ -49,9 +49,12 @@ std::size_t EndOf(std::string_view text, const std::vector<Token>& tokens, std::
   return best;
 }
 
+/// `place` is a byte of a character, but not its first.
+bool InCharacter(std::string_view text, std::size_t place) { return place < text.size() && (static_cast<unsigned char>(text[place]) & 0xC0) == 0x80; }
+
 /// Letters and digits of what is written with spaces between words; `place`: any byte of a character.
 bool OfWord(std::string_view text, std::size_t place) {
-  while (place > 0 && (static_cast<unsigned char>(text[place]) & 0xC0) == 0x80) --place;
+  while (place > 0 && InCharacter(text, place)) --place;
   const auto c = static_cast<unsigned char>(text[place]);
   return std::isalnum(c) || (c >= 0xc3 && c <= 0xe1);   // up to U+1FFF; Chinese and Japanese are behind it
 }
@@ -74,14 +77,13 @@ std::size_t WordOf(std::string_view text, const std::vector<Token>& tokens, std:
 }  // namespace
 
 std::vector<Chunk> CutChunks(std::string_view text, const std::vector<Token>& tokens, std::size_t window, std::size_t overlap, ChunkEnd at) {
-  const auto inside = [&](std::size_t place) { return place < text.size() && (static_cast<unsigned char>(text[place]) & 0xC0) == 0x80; };
   if (tokens.empty()) return {{0, 0, 0, text.size()}};
   std::vector<Chunk> chunks;
   for (std::size_t first = 0; first < tokens.size();) {
     const std::size_t last = EndOf(text, tokens, first, window, at);
     std::size_t begin = tokens[first].begin, end = tokens[last - 1].end;
-    while (inside(begin)) --begin;   // tokens of bytes may begin and end inside a character
-    while (inside(end)) ++end;
+    while (InCharacter(text, begin)) --begin;   // tokens of bytes may begin and end inside a character
+    while (InCharacter(text, end)) ++end;
     // What no token stands for, as an accent that the tokenizer drops, belongs to what is before it; in front to the first.
     const std::size_t next = last < tokens.size() ? std::max<std::size_t>(tokens[last].begin, end) : text.size();
     const std::size_t some = text.substr(end, next - end).find_last_not_of(kSpaces);

@@ -112,12 +112,12 @@ Schema Embed::Describe(const Schema& in) {
   if (!cache.empty()) Cache::Check(cache);
   const Model& m = Load();
   if (element == "int8" && !m.folder().normalize) host.Warn("element = \"int8\" cuts numbers off at -1 and 1, and the model's vectors are not scaled to length 1; normalize = true does it");
-  if (on_empty == "embed" && m.tokenizer().specials() == 0 && m.tokenizer().Encode(m.folder().prefix).empty()) {
+  if (on_empty == "embed" && m.tokenizer().specials() == 0 && m.prefix_ids().empty()) {
     throw ConfigError("on_empty", "the model's tokenizer puts no tokens around a text: of an empty one there is nothing to embed; take null, zero, reject or fail");
   }
   if (chunks()) {
     // What the prefix leaves: a chunk has it, too.
-    const std::size_t room = m.room(), beside = room - m.tokenizer().Encode(m.folder().prefix).size(), window = chunk.tokens ? std::min(static_cast<std::size_t>(chunk.tokens), beside) : beside;
+    const std::size_t room = m.room(), beside = room - m.prefix_ids().size(), window = chunk.tokens ? std::min(static_cast<std::size_t>(chunk.tokens), beside) : beside;
     if (static_cast<std::size_t>(chunk.tokens) > room) throw ConfigError("chunk.tokens", "the model takes " + std::to_string(room) + " tokens");
     if (static_cast<std::size_t>(chunk.overlap) >= window) throw ConfigError("chunk.overlap", "the overlap must be less than a chunk, which has " + std::to_string(window) + " tokens");
   }
@@ -146,9 +146,6 @@ void Embed::Open(const Schema&) {
   element_ = ElementOf(element);
   text_of_ = std::make_unique<TextOf>(text, in_schema());
   for (const std::string& k : chunk.key) keys_.emplace_back("{" + k + "}", in_schema());
-  if (chunks()) {
-    for (const Token& t : loaded_->tokenizer().Encode(loaded_->folder().prefix)) prefix_ids_.push_back(t.id);
-  }
   if (!cache.empty()) {
     cache_ = std::make_unique<Cache>(cache, cache_limit.value, static_cast<std::size_t>(loaded_->dims()), stopped_, [this](const std::string& m) { host.Warn(m); });
   }
@@ -299,7 +296,7 @@ void Embed::AddRow(const Rows& in, RowText& text, Held& held) {
 void Embed::AddChunks(const std::string& value, std::int64_t row, Held& held) {
   const Tokenizer& tokenizer = loaded_->tokenizer();
   const std::vector<Token> tokens = tokenizer.Encode(value, true);
-  const std::size_t room = loaded_->room() - prefix_ids_.size();
+  const std::size_t room = loaded_->room() - loaded_->prefix_ids().size();
   const std::size_t most = chunk.tokens ? std::min(static_cast<std::size_t>(chunk.tokens), room) : room;
   const std::vector<Chunk> all = CutChunks(value, tokens, most, static_cast<std::size_t>(chunk.overlap), EndOf(chunk.at));
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -312,11 +309,11 @@ void Embed::AddChunks(const std::string& value, std::int64_t row, Held& held) {
     std::vector<std::uint32_t> ids = tokenizer.before();
     // A prefix may be of other tokens together with a text than alone: BPE has one of a space and the word behind it.
     std::vector<Token> whole;
-    if (!prefix_ids_.empty()) whole = tokenizer.Encode(loaded_->folder().prefix + part);
+    if (!loaded_->prefix_ids().empty()) whole = tokenizer.Encode(loaded_->folder().prefix + part);
     if (!whole.empty() && whole.size() <= loaded_->room()) {
       for (const Token& t : whole) ids.push_back(t.id);
     } else {
-      ids.insert(ids.end(), prefix_ids_.begin(), prefix_ids_.end());
+      ids.insert(ids.end(), loaded_->prefix_ids().begin(), loaded_->prefix_ids().end());
       for (std::size_t t = all[i].first; t < all[i].last; ++t) ids.push_back(tokens[t].id);
     }
     ids.insert(ids.end(), tokenizer.behind().begin(), tokenizer.behind().end());

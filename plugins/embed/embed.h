@@ -123,7 +123,6 @@ class Embed : public Transform {
   std::unique_ptr<Cache> cache_;
   std::unique_ptr<TextOf> text_of_;
   std::vector<TextOf> keys_;
-  std::vector<std::uint32_t> prefix_ids_;
   std::list<Held> held_;
   std::unordered_map<Key, UnderWay, KeyHash> under_way_;
   std::chrono::nanoseconds oldest_{0}, began_{0}, reported_{0};

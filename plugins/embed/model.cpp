@@ -64,7 +64,8 @@ Model::Model(ModelOptions options)
   if (!folder_.length_said && folder_.max_tokens <= kTriedAtMost) first_->TryLength(static_cast<std::size_t>(folder_.max_tokens));
   if (sha256_.empty()) sha256_ = hash.get();
   tokenizer_ = tokenizer.get();
-  const std::size_t prefix = tokenizer_->Encode(folder_.prefix).size(), taken = tokenizer_->specials() + prefix, most = static_cast<std::size_t>(folder_.max_tokens);
+  for (const Token& t : tokenizer_->Encode(folder_.prefix)) prefix_ids_.push_back(t.id);
+  const std::size_t prefix = prefix_ids_.size(), taken = tokenizer_->specials() + prefix, most = static_cast<std::size_t>(folder_.max_tokens);
   if (taken >= most) throw ConfigError("max_tokens", std::to_string(most) + " tokens leave no room for a text beside the " + std::to_string(taken) + " that stand around each");
   if (!folder_.pool_prefix && prefix) folder_.unpooled = static_cast<std::int64_t>(tokenizer_->before().size() + prefix);
   folder_.onnx = {};   // as large as the model itself

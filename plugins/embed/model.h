@@ -70,6 +70,8 @@ class Model {
   std::int64_t dims() const { return first_->dims(); }
   /// Most tokens of a text, prefix included: what the special ones leave.
   std::size_t room() const { return static_cast<std::size_t>(folder_.max_tokens) - tokenizer_->specials(); }
+  /// Tokens of the prefix by itself.
+  const std::vector<std::uint32_t>& prefix_ids() const { return prefix_ids_; }
   /// Of everything that shapes a vector: 32 hexadecimal digits.
   const std::string& fingerprint() const { return fingerprint_; }
   /// Of vectors that leave in that form; float32 is the form of the fingerprint itself.
@@ -83,6 +85,7 @@ class Model {
   ModelOptions options_;
   ModelFolder folder_;
   std::unique_ptr<Tokenizer> tokenizer_;
+  std::vector<std::uint32_t> prefix_ids_;
   const Runtime* runtime_;
   std::string provider_, sha256_, fingerprint_;
   std::shared_ptr<const Session> first_;
