@@ -92,6 +92,7 @@ class Engine {
   std::vector<Problem> Check(bool connect);
   PlanReport Plan(std::size_t most, const std::string& write);
   void Foresee(PlanReport& report, const std::string& write);
+  std::string Standing(const State& state) const;
   void Preview(std::int64_t n, const std::function<void(const std::string& line)>& emit);
   /// `etl tune`: rows as they would reach sink number `sink`, about n of them or so many bytes, whichever is less.  They
   /// live no longer than the engine.  Sinks are made, and nothing is written.

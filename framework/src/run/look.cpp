@@ -94,6 +94,17 @@ void Engine::Foresee(PlanReport& report, const std::string& write) {
   if (!out || fault) throw Error(Exit::kConfig, fmt::format("--write: \"{}\" cannot be written{}", write, fault ? ": " + fault.message() : ""));
 }
 
+/// How the last run stands to the next one.
+std::string Engine::Standing(const State& state) const {
+  if (state.generation == 0) return "nothing has run yet";
+  if (state.complete) return fmt::format("pass {} is complete; the next run is a new one", state.generation);
+  std::vector<std::string> changed = Differences(state.identity, IdentityNow());
+  std::erase_if(changed, [](const std::string& line) { return line.rfind("sink", 0) == 0; });   // no sink is made here
+  if (changed.empty()) return fmt::format("pass {} was interrupted and will go on", state.generation);
+  return fmt::format("pass {} was interrupted and belongs to another pipeline than this file now declares, so that 'etl run' will refuse it: {}", state.generation,
+                     fmt::join(changed, "; "));
+}
+
 PlanReport Engine::Plan(std::size_t most, const std::string& write) {
   mode_ = Mode::kLook;
   MakeSource();
@@ -104,13 +115,7 @@ PlanReport Engine::Plan(std::size_t most, const std::string& write) {
   Foresee(report, write);
   const State state = PeekState(StateFolder(config_, options_.state_dir));
   const bool resumes = state.generation > 0 && !state.complete;
-  std::vector<std::string> changed = state.identity.empty() ? std::vector<std::string>() : Differences(state.identity, IdentityNow());
-  std::erase_if(changed, [](const std::string& line) { return line.rfind("sink", 0) == 0; });   // no sink is made here
-  report.standing = state.generation == 0 ? "nothing has run yet"
-                    : resumes && !changed.empty() ? fmt::format("pass {} was interrupted and belongs to another pipeline than this file now declares, so that 'etl run' will refuse it: {}",
-                                                                state.generation, fmt::join(changed, "; "))
-                    : resumes ? fmt::format("pass {} was interrupted and will go on", state.generation)
-                              : fmt::format("pass {} is complete; the next run is a new one", state.generation);
+  report.standing = Standing(state);
   Splits planned(*source.head, 1);
   planned.Start(state, !resumes, nullptr);
   bool known = true;

@@ -161,8 +161,7 @@ void Engine::LoadState() {
   const Identity now = IdentityNow();
   const bool interrupted = state_.generation > 0 && !state_.complete;
   if (interrupted || (state_.generation > 0 && !state_.plan_state.empty())) {
-    // No identity: it was accepted as it is (etl state accept).
-    const std::vector<std::string> lines = state_.identity.empty() ? std::vector<std::string>() : Differences(state_.identity, now);
+    const std::vector<std::string> lines = Differences(state_.identity, now);
     if (!lines.empty()) {
       std::string all;
       for (const std::string& l : lines) all += "\n  " + l;

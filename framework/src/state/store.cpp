@@ -384,6 +384,7 @@ std::string LockHolder(const std::string& folder) {
 }
 
 std::vector<std::string> Differences(const Identity& saved, const Identity& now) {
+  if (saved.empty()) return {};
   const std::map<std::string, std::string> was(saved.begin(), saved.end()), is(now.begin(), now.end());
   std::vector<std::string> lines;
   for (const auto& [key, value] : was) {

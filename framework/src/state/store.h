@@ -68,7 +68,8 @@ State PeekState(const std::string& folder);
 /// pid, host and start of the run that holds the folder's lock, or empty.
 std::string LockHolder(const std::string& folder);
 
-/// What differs, a line a field: `source.table: state has "a", the pipeline now says "b"`.
+/// What differs, a line a field: `source.table: state has "a", the pipeline now says "b"`.  Nothing differs from a state
+/// without an identity: it was accepted as it is (etl state accept).
 std::vector<std::string> Differences(const Identity& saved, const Identity& now);
 
 }  // namespace etl::host
