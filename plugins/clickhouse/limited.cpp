@@ -63,6 +63,10 @@ std::string Alike(std::string value, const std::string& type) {
 
 }  // namespace
 
+void ClickhouseSource::RefuseSecond(std::set<std::string>& seen, const std::string& shard_value) {
+  if (!seen.insert(shard_value).second) throw ConfigError("shard_values", "\"" + shard_value + "\" is listed twice: its rows would come twice");
+}
+
 void ClickhouseSource::FindShards() {
   shard_names_.clear();
   table_.sharding.values.clear();
@@ -87,7 +91,7 @@ void ClickhouseSource::FindShards() {
       if (!n) throw ConfigError("shard_values", "\"" + v + "\" is no value of a column of type " + type);
       v = *n;
     }
-    if (const auto [same, fresh] = seen.insert(Alike(v, type)); !fresh) throw ConfigError("shard_values", "\"" + *same + "\" is listed twice: its rows would come twice");
+    RefuseSecond(seen, Alike(v, type));
     shard_names_.push_back("=" + v);
   }
   table_.sharding.values = values;
@@ -100,9 +104,7 @@ ClickhouseSource::Bounds ClickhouseSource::GivenBounds() const {
     if (text.empty()) return std::nullopt;
     return AlignUp(ParseTime(text, option), table_.grain());
   };
-  const Bounds b{given(from, "from"), given(to, "to")};
-  if (b.from && b.to && *b.from > *b.to) throw ConfigError("to", "it lies before from");
-  return b;
+  return {given(from, "from"), given(to, "to")};
 }
 
 /// The time that is to be read: as the options say, or as there are rows.  With expand it is to be done for good: it ends with the last
@@ -437,8 +439,10 @@ bool ClickhouseSource::FetchPage(const clickhouse::Ask& ask, bool all_columns, P
       return true;
     }
     if (rows <= most) {   // asked again it gives no more, so that they did not come in between
-      if (!head.store_limit_) host.Warn("the store gives at most " + Number(rows) + " rows a request, not max_rows_per_request = " + Number(max_rows_per_request) +
-                ", and does not say so: " + Number(counted) + " were there");
+      if (!head.store_limit_) {
+        host.Warn("the store gives at most " + Number(rows) + " rows a request, not max_rows_per_request = " + Number(max_rows_per_request) +
+                  ", and does not say so: " + Number(counted) + " were there");
+      }
       head.store_limit_ = rows;
       page_rows_ = std::min(page_rows_, rows);
       return false;

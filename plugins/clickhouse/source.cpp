@@ -125,10 +125,8 @@ void ClickhouseSource::CheckOptions() const {
   const auto first = from.empty() ? -kFar : ParseTime(from, "from"), last = to.empty() ? kFar : ParseTime(to, "to");
   if (first > last) throw ConfigError("to", "it lies before from");
   if (!shard_values.empty() && shard_by.empty()) throw ConfigError("shard_values", "they are values of shard_by, which is not given");
-  std::set<std::string> seen;
-  for (const std::string& v : shard_values) {
-    if (!seen.insert(v).second) throw ConfigError("shard_values", "\"" + v + "\" is listed twice: its rows would come twice");
-  }
+  std::set<std::string> seen;   // and FindShards() looks whether two mean the same
+  for (const std::string& v : shard_values) RefuseSecond(seen, v);
   if (overlap.count() && !expand) throw ConfigError("overlap", "it belongs to expand = true");
   for (const auto& [name, value] : settings) RefuseCut(name, value);   // not all of them are seen in system.settings
   if (strategy == "article" && !manifest.empty()) throw ConfigError("manifest", "a manifest is followed by strategy = \"auto\" or \"slices\"");
@@ -140,7 +138,7 @@ void ClickhouseSource::CheckSettings() {
   Statement s;
   s.binds = table_.binds;
   s += "SELECT name, value FROM system.settings WHERE name LIKE '%_overflow_mode%' OR name IN ('readonly', 'limit', 'offset'";
-  const auto wanted = max_rows_per_request ? PageSettings(max_rows_per_request) : decltype(table_.page_settings)();
+  const auto wanted = max_rows_per_request && table_.binds ? PageSettings(max_rows_per_request) : decltype(table_.page_settings)();
   for (const auto& [name, value] : wanted) s += ", " + Literal(name);
   s += ")";
   const auto rows = Connected().AskIfAllowed(s, "cannot look at the settings");
@@ -218,7 +216,6 @@ void ClickhouseSource::Prepare() {
       ordered_ = table_.key.size() == 1;   // a page of one key is rare where there are several columns, and sorting by all is dear
       if (!shard_by.empty()) table_.SetSharding(Connected(), shard_by);
       if (table_.binds) TryPageSettings();
-      else table_.page_settings.clear();
     } else {
       table_.SetSortingKey(Connected());
       mode_ = table_.key.empty() ? Mode::kStream : Mode::kRanges;

@@ -90,6 +90,7 @@ class ClickhouseSource : public Source, public Server {
   std::string SavePlan() const;
   std::int64_t PageBytes() const;
   void PlanRanges(Key from);
+  static void RefuseSecond(std::set<std::string>& seen, const std::string& shard_value);
   std::vector<Key> Borders(std::size_t columns, const Key& from, std::int64_t rows, std::int64_t parts, bool& even);
   void LoadManifest();
   std::int64_t CountSeconds(const std::string& shard, std::int64_t begin, std::int64_t end, std::int64_t& hours,

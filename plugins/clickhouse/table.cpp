@@ -242,7 +242,6 @@ void Table::SetSharding(Connection& connection, const std::string& column) {
   if (!number) {
     sharding.column.kind = KeyColumn::Kind::kText;
     sharding.column.type = "String";
-    if (head == "FixedString") sharding.column.fixed = type.substr(12, type.size() - 13);
   }
 }
 
