@@ -38,6 +38,19 @@ struct Clock {
   Gate gate;
 };
 
+/// A store that gives so many pages, and then no more.
+struct Failing {
+  Failing(const Store& store, int pages) : left(pages), gate(store, [this](const Gate::Asked& asked, Gate::Answer& answer, const auto&) {
+    if (!asked.rows || left-- > 0) return false;
+    answer = {503, "", "", -1, true};
+    return true;
+  }) {}
+  void Go() { left = 1 << 30; }
+  std::atomic<int> left;
+  Gate gate;
+};
+const std::string kLittle = "retry = {max_elapsed = \"100ms\", initial = \"1ms\", max = \"5ms\"}";
+
 /// `count` rows from `first` on, with ids that go on from `id`; seconds as SQL of number.
 void Insert(const Store& store, std::int64_t count, const std::string& second, std::int64_t id) {
   store.Run("INSERT INTO t SELECT toDateTime(" + std::to_string(kBegin) + " + (" + second + ")), toUInt32(" + std::to_string(id) + " + number), concat('v', toString(toUInt32(" + std::to_string(id) + " + number) % 4)) FROM (SELECT number FROM system.numbers LIMIT " +
@@ -159,28 +172,22 @@ TEST_CASE("an overlap is read again, with what came late in it, and nothing else
 TEST_CASE("a wider range in an interrupted pass leaves out what earlier passes read") {
   const Store store("ch18");
   store.Rows(6000, "number");
-  std::atomic<int> left{1 << 30};
-  const Gate gate(store, [&](const Gate::Asked& asked, Gate::Answer& answer, const auto&) {
-    if (!asked.rows || left-- > 0) return false;
-    answer = {503, "", "", -1, true};
-    return true;
-  });
-  const std::string little = "retry = {max_elapsed = \"100ms\", initial = \"1ms\", max = \"5ms\"}";
+  Failing failing(store, 1 << 30);
   const auto source = [&](const std::string& from, const std::string& to) {
-    return Limited(store, gate.url(), "expand = true\nfrom = \"2024-03-01 00:" + from + "\"\nto = \"2024-03-01 0" + to + "\"", 100);
+    return Limited(store, failing.gate.url(), "expand = true\nfrom = \"2024-03-01 00:" + from + "\"\nto = \"2024-03-01 0" + to + "\"", 100);
   };
-  Pull pull(source("20:00", "0:30:00"), kTarget, little);
+  Pull pull(source("20:00", "0:30:00"), kTarget, kLittle);
   Good(pull);
   CHECK(Sql(pull, "SELECT count(*), min(id), max(id) FROM t") == "600|1200|1799");
-  left = 3;
-  pull.Rewrite(source("40:00", "0:50:00"), kTarget, little);
+  failing.left = 3;
+  pull.Rewrite(source("40:00", "0:50:00"), kTarget, kLittle);
   const Finished f = pull.Run();
   CHECK_MESSAGE(f.exit_code == 6, f.err);
-  left = 1 << 30;
-  pull.Rewrite(source("10:00", "1:00:00"), kTarget, little);
+  failing.Go();
+  pull.Rewrite(source("10:00", "1:00:00"), kTarget, kLittle);
   Good(pull);
   CHECK(Sql(pull, "SELECT count(*), count(DISTINCT id), min(id), max(id) FROM t") == "3000|3000|600|3599");
-  pull.Rewrite(source("00:00", "1:10:00"), kTarget, little);
+  pull.Rewrite(source("00:00", "1:10:00"), kTarget, kLittle);
   Good(pull);
   CHECK(Sql(pull, "SELECT count(*), count(DISTINCT id), min(id), max(id) FROM t") == "4200|4200|0|4199");
 }
@@ -216,15 +223,10 @@ TEST_CASE("a run without a limit that is interrupted plans the rest anew, and sa
     // Few values in the first column, so that borders take all three.
     store.Run("INSERT INTO t SELECT toUInt8(number > 10000), toString(number % 7), toUInt32(number) FROM (SELECT number FROM system.numbers LIMIT 400000)");
     for (const int pages : {1, 12}) {
-      std::atomic<int> left{pages};
-      const Gate gate(store, [&](const Gate::Asked& asked, Gate::Answer& answer, const auto&) {
-        if (!asked.rows || left-- > 0) return false;
-        answer = {503, "", "", -1, true};
-        return true;
-      });
+      Failing failing(store, pages);
       CAPTURE(name);
       CAPTURE(pages);
-      const Pull pull(store.Options(gate.url()) + "table = \"t\"\npage_bytes = \"64KiB\"\nreaders = 2", kTarget, "retry = {max_elapsed = \"100ms\", initial = \"1ms\", max = \"5ms\"}");
+      const Pull pull(store.Options(failing.gate.url()) + "table = \"t\"\npage_bytes = \"64KiB\"\nreaders = 2", kTarget, kLittle);
       const Finished f = pull.Run();
       CHECK_MESSAGE(f.exit_code == 6, f.err);
       std::string state;
@@ -233,7 +235,7 @@ TEST_CASE("a run without a limit that is interrupted plans the rest anew, and sa
       }
       CHECK(std::atoi(state.c_str()) > 0);
       CHECK(std::atoi(state.c_str()) < 60);
-      left = 1 << 30;
+      failing.Go();
       Good(pull);
       CHECK(Sql(pull, "SELECT count(*), count(DISTINCT id), sum(id) FROM t") == "400000|400000|79999800000");
     }
@@ -246,17 +248,12 @@ TEST_CASE("a range that is read in order goes on where it was interrupted, insid
     store.Run("CREATE TABLE t (k UInt64, id UInt32, pad String) ENGINE = MergeTree ORDER BY k");
     store.Run("INSERT INTO t SELECT intDiv(number, 20000), toUInt32(number), 'padding' FROM (SELECT number FROM system.numbers LIMIT 200000)");
     for (const int pages : {2, 5, 9}) {
-      std::atomic<int> left{pages};
-      const Gate gate(store, [&](const Gate::Asked& asked, Gate::Answer& answer, const auto&) {
-        if (!asked.rows || left-- > 0) return false;
-        answer = {503, "", "", -1, true};
-        return true;
-      });
+      Failing failing(store, pages);
       CAPTURE(name);
       CAPTURE(pages);
-      const Pull pull(store.Options(gate.url()) + "table = \"t\"\npage_bytes = \"64KiB\"\nreaders = 1", kTarget, "retry = {max_elapsed = \"100ms\", initial = \"1ms\", max = \"5ms\"}");
+      const Pull pull(store.Options(failing.gate.url()) + "table = \"t\"\npage_bytes = \"64KiB\"\nreaders = 1", kTarget, kLittle);
       CHECK(pull.Run().exit_code == 6);
-      left = 1 << 30;
+      failing.Go();
       const Finished f = Good(pull);
       CHECK(Metric(f, "made_smaller") > 0);
       CHECK(Sql(pull, "SELECT count(*), count(DISTINCT id), sum(id) FROM t") == "200000|200000|19999900000");

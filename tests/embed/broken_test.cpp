@@ -13,18 +13,6 @@ namespace fs = std::filesystem;
 /// A tensor that lies in another file.
 std::string External(const std::string& location) { return Field(13, Field(1, "location") + Field(2, location)) + Field(14, 1); }
 
-/// What `etl check --connect` and `etl run` say of a model; nothing must have come out.
-void Refused(Job& job, const std::string& expected) {
-  job.Texts({"\"hello\"", "\"world\""});
-  for (const char* verb : {"check", "run"}) {
-    const Finished ran = job.Run(std::string(verb) == "check" ? std::vector<std::string>{"--connect"} : std::vector<std::string>{}, verb);
-    CAPTURE(verb);
-    INFO(expected, "\n", ran.err, ran.out);
-    CHECK(ran.exit_code > 0);
-    CHECK((ran.err + ran.out).find(expected) != std::string::npos);
-    CHECK(!fs::exists(job.dir.path() / "out.ndjson"));
-  }
-}
 /// With this in the place of a file of the model.
 void With(const std::string& file, const std::string& content, const std::string& expected, const std::string& options = "") {
   Job job(options);

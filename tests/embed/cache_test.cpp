@@ -139,29 +139,19 @@ TEST_CASE("what each run uses stays in a full cache, and what one run used goes"
 }
 
 TEST_CASE("a cache that cannot be used is said by the check, and before the first row") {
-  const auto refused = [](Job& job, const std::string& expected) {
-    job.Texts(Distinct(3));
-    for (const char* verb : {"check", "run"}) {
-      const Finished ran = job.Run(std::string(verb) == "check" ? std::vector<std::string>{"--connect"} : std::vector<std::string>{}, verb);
-      CAPTURE(verb);
-      INFO(expected, "\n", ran.err, ran.out);
-      CHECK(ran.exit_code > 0);
-      CHECK((ran.err + ran.out).find(expected) != std::string::npos);
-    }
-  };
   Job noise("cache = \"v.db\"");
   noise.dir.Write("v.db", std::string(5000, 'x'));
-  refused(noise, "v.db cannot be used: file is not a database");
+  Refused(noise, "v.db cannot be used: file is not a database", true);
   Job nowhere("cache = \"none/v.db\"");
-  refused(nowhere, "none/v.db cannot be used: its folder is not there, or may not be written");
+  Refused(nowhere, "none/v.db cannot be used: its folder is not there, or may not be written", true);
   Job other("cache = \"v.db\"");
   File(other).Run("CREATE TABLE vectors (id INTEGER, x REAL)");
-  refused(other, "v.db cannot be used: its table vectors is another's");
+  Refused(other, "v.db cannot be used: its table vectors is another's", true);
   Job cut("cache = \"v.db\"");
   cut.Texts(Distinct(500));
   cut.Must();
   std::filesystem::resize_file(cut.dir.path() / "v.db", 8192);
-  refused(cut, "v.db cannot be used: database disk image is malformed; it may be deleted");
+  Refused(cut, "v.db cannot be used: database disk image is malformed; it may be deleted", true);
   Job none("cache = \"v.db\"");
   none.Texts(Distinct(3));
   CHECK(none.Run({"--connect"}, "check").exit_code == 0);

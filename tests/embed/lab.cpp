@@ -166,4 +166,16 @@ std::string Words(int count, int from) {
   return text;
 }
 
+void Refused(Job& job, const std::string& expected, bool made) {
+  job.Texts({"\"hello\"", "\"world\""});
+  for (const char* verb : {"check", "run"}) {
+    const Finished ran = job.Run(std::string(verb) == "check" ? std::vector<std::string>{"--connect"} : std::vector<std::string>{}, verb);
+    CAPTURE(verb);
+    INFO(expected, "\n", ran.err, ran.out);
+    CHECK(ran.exit_code > 0);
+    CHECK((ran.err + ran.out).find(expected) != std::string::npos);
+    if (!made) CHECK(!std::filesystem::exists(job.dir.path() / "out.ndjson"));
+  }
+}
+
 }  // namespace etl::test

@@ -72,4 +72,7 @@ std::string MeanModel(std::uint64_t words = 2000);
 /// So many words that are one token each in the tiny model's vocabulary.
 std::string Words(int count, int from = 0);
 
+/// `etl check --connect` and `etl run` both say this; unless it may be `made`, there is not even the file that rows would go to.
+void Refused(Job& job, const std::string& expected, bool made = false);
+
 }  // namespace etl::test
